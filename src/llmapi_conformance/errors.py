@@ -1,0 +1,21 @@
+"""Typed errors: raised once, shown to people as one sentence without a traceback."""
+
+
+class ConformanceError(Exception):
+    """Something the user can mend; the message says what was expected, what was there and what to do next."""
+
+
+class ContractError(ConformanceError):
+    """The data under ``specs/`` is unusable."""
+
+
+class TargetError(ConformanceError):
+    """The target file, its keyring or the target itself is unusable."""
+
+
+class BudgetExceeded(ConformanceError):  # noqa: N818 - the word of the house for a limit, not a mistake
+    """A request would break a limit of the profile or the target, so it was not sent."""
+
+
+class RecordingError(ConformanceError):
+    """A recording is missing, incomplete or damaged."""

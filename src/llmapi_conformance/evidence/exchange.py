@@ -1,0 +1,226 @@
+"""An exchange: one request and its whole response on the wire, already redacted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final, Literal
+
+from llmapi_conformance.evidence.sse import EventStream, parse_event_stream
+
+Mode = Literal["plain", "stream", "websocket"]
+Headers = tuple[tuple[str, str], ...]
+
+
+class Ending(StrEnum):
+    """How the response body ended."""
+
+    COMPLETE = "complete"
+    """The message framing says that everything arrived."""
+    CUT = "cut"
+    """The connection was closed before the message framing was satisfied."""
+    RESET = "reset"
+    """The connection was reset, or the peer broke the protocol."""
+    TIMEOUT = "timeout"
+    """A deadline of ours passed first."""
+    CAPPED = "capped"
+    """The body grew past the target's limit and was no longer read."""
+    ABORTED = "aborted"
+    """We hung up on purpose, because the scenario asks how the gateway bears it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes that arrived together.
+
+    Attributes:
+        at: Seconds after the request was sent.
+        data: The decoded bytes, redacted.
+    """
+
+    at: float
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was sent, redacted: keys are typed markers.
+
+    Attributes:
+        method: As sent, in upper case unless the scenario says otherwise.
+        target: Path with query, as sent.
+        headers: In order, names as sent.
+        body: The redacted bytes.
+    """
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The request target without its query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON, or ``NOT_JSON``."""
+        return decode_json(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back.
+
+    Attributes:
+        status: The status code.
+        headers: In order, names as received, values redacted.
+        headers_at: Seconds after the request was sent until the head was complete.
+        chunks: The body as it arrived: decoded and redacted.
+        ending: How the body ended.
+        detail: One sentence about an ending that is not complete; empty otherwise.
+        ended_at: Seconds after the request was sent until the body ended.
+        wire_length: Number of body bytes before content decoding.
+        wire_digest: SHA-256 (hex) of the body before content decoding and redaction.
+        http_version: For example ``HTTP/1.1``.
+    """
+
+    status: int
+    headers: Headers
+    headers_at: float
+    chunks: tuple[Chunk, ...]
+    ending: Ending
+    detail: str
+    ended_at: float
+    wire_length: int
+    wire_digest: str
+    http_version: str = "HTTP/1.1"
+
+
+class _NotJson:
+    """The type of ``NOT_JSON``: falsy, equal to nothing but itself."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "NOT_JSON"
+
+
+NOT_JSON: Final = _NotJson()
+"""Stands where a body is not exactly one JSON document (RFC 8259), so that ``null`` stays ``None``."""
+
+
+def decode_json(data: bytes) -> Any:
+    """Decode exactly one JSON document, or return ``NOT_JSON``.
+
+    ``NaN`` and ``Infinity`` are no JSON (RFC 8259 section 6); a byte order mark is tolerated, since a parser may ignore it (section 8.1).
+    """
+    try:
+        return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return NOT_JSON
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(text)
+
+
+@dataclass(frozen=True)  # no slots: the parsed views are cached on the instance
+class Exchange:
+    """One request and what came of it.
+
+    Attributes:
+        scenario: Name of the scenario that sent it.
+        parameters: The scenario's parameters as written in its id, empty when it has none.
+        step: Number of the exchange within the scenario, from 1.
+        attempt: 1, or more when the same step was sent again after a transient failure.
+        operation: The operation id of the OpenAPI description, or empty when no documented operation matches.
+        mode: Whether a plain answer, a stream or a WebSocket was asked for.
+        role: The role whose key was used, empty when none was.
+        request: What was sent.
+        response: What came back, or ``None`` when no response head arrived.
+        failure: One sentence about why no response head arrived; empty otherwise.
+        started_at: Unix time in seconds.
+        label: A word that tells this exchange from its neighbours in a report.
+        disturbed: Whether the scenario made the upstream fail in the midst of this answer, so that an answer may end early.
+    """
+
+    scenario: str
+    parameters: str
+    step: int
+    operation: str
+    mode: Mode
+    role: str
+    request: Request
+    response: Response | None
+    failure: str = ""
+    started_at: float = 0.0
+    attempt: int = 1
+    label: str = field(default="", kw_only=True)
+    disturbed: bool = field(default=False, kw_only=True)
+
+    @property
+    def id(self) -> str:
+        """The key of this exchange within a recording."""
+        parameters = f"[{self.parameters}]" if self.parameters else ""
+        attempt = f".{self.attempt}" if self.attempt > 1 else ""
+        return f"{self.scenario}{parameters}#{self.step}{attempt}"
+
+    @property
+    def answered(self) -> bool:
+        """Whether a response head arrived."""
+        return self.response is not None
+
+    @property
+    def status(self) -> int:
+        """The status code, 0 when there was no answer."""
+        return self.response.status if self.response else 0
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - the class of success, RFC 9110 section 15.3
+
+    @property
+    def refused(self) -> bool:
+        """Whether the status is an error: 4xx or 5xx."""
+        return self.status >= 400  # noqa: PLR2004 - RFC 9110 sections 15.5 and 15.6
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole body arrived."""
+        return self.response is not None and self.response.ending is Ending.COMPLETE
+
+    @cached_property
+    def body(self) -> bytes:
+        """The response body, decoded and redacted."""
+        return b"".join(chunk.data for chunk in self.response.chunks) if self.response else b""
+
+    @cached_property
+    def json(self) -> Any:
+        """The response body as one JSON document, or ``NOT_JSON``."""
+        return decode_json(self.body)
+
+    @cached_property
+    def events(self) -> EventStream:
+        """The response body read as server-sent events."""
+        return parse_event_stream([(chunk.at, chunk.data) for chunk in self.response.chunks] if self.response else [])
+
+    def header(self, name: str) -> str | None:
+        """The first value of a response header, whatever its case; ``None`` when absent."""
+        values = self.header_values(name)
+        return values[0] if values else None
+
+    def header_values(self, name: str) -> tuple[str, ...]:
+        """All values of a response header, in order."""
+        wanted = name.lower()
+        return tuple(v for n, v in self.response.headers if n.lower() == wanted) if self.response else ()
+
+    @property
+    def media_type(self) -> str:
+        """The response's media type in lower case without parameters, empty when absent."""
+        return (self.header("content-type") or "").partition(";")[0].strip().lower()

@@ -1,0 +1,1 @@
+"""Oracles by what they judge; importing this package registers them all."""

@@ -1,0 +1,185 @@
+"""Runs the event grammars of ``specs/streams`` over what arrived: the order is in the data, not here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from llmapi_conformance.contract.grammar import EventClass, Grammar, Machine
+from llmapi_conformance.evidence.exchange import Ending, Exchange
+from llmapi_conformance.evidence.sse import EventStream, ServerSentEvent
+from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement
+
+DONE: Final = "[DONE]"
+"""The literal that ends the streams of some protocols."""
+
+ABSENT: Final = object()
+"""What ``member`` gives where a path leads nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Where a run of a machine went wrong.
+
+    Attributes:
+        state: The state it was in.
+        expected: The classes that might have come.
+        found: The class that came, empty for the end of the stream.
+        event: The event that came, ``None`` for the end of the stream.
+    """
+
+    state: str
+    expected: tuple[str, ...]
+    found: str
+    event: ServerSentEvent | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a machine over a stream.
+
+    Attributes:
+        key: The value that tells this run from others, ``None`` for a machine with one run.
+        steps: Number of events or elements that were its business.
+        state: The state at its end, or where it went wrong.
+        violation: The first thing wrong, or ``None``.
+    """
+
+    key: Any
+    steps: int
+    state: str
+    violation: Violation | None
+
+
+def member(value: Any, path: str) -> Any:
+    """The value at a path of member names joined by dots, or ``ABSENT``; never raises."""
+    for step in path.split("."):
+        if not isinstance(value, dict) or step not in value:
+            return ABSENT
+        value = value[step]
+    return value
+
+
+def event_type(grammar: Grammar, event: ServerSentEvent) -> str:
+    """The event's type: what its type member says where the protocol has one, else its name."""
+    told = member(event.payload(), grammar.framing.type_member) if grammar.framing.type_member else ABSENT
+    return told if isinstance(told, str) else event.name
+
+
+def classify(grammar: Grammar, event: ServerSentEvent) -> str:
+    """The class of an event, empty when none fits."""
+    return _class_of(grammar.classes, event_type(grammar, event), event.data, event.payload())
+
+
+def classified(grammar: Grammar, stream: EventStream) -> tuple[tuple[str, ServerSentEvent], ...]:
+    """Every event with its class, in order."""
+    return tuple((classify(grammar, event), event) for event in stream.events)
+
+
+def run_machine(grammar: Grammar, machine: Machine, stream: EventStream, *, ended: bool = True) -> tuple[Run, ...]:
+    """Run a machine over a stream: one run, or one for each key, in order of first appearance.
+
+    Args:
+        grammar: The grammar that the machine belongs to.
+        machine: The machine.
+        stream: What arrived.
+        ended: Whether the stream ended by itself, so that its end may be judged.
+    """
+    lines: dict[str, tuple[Any, list[tuple[str, ServerSentEvent]]]] = {}
+    if not machine.keyed_by:
+        lines[""] = (None, [])
+    for name, key, event in _subjects(grammar, machine, stream):
+        if name in machine.alphabet:
+            lines.setdefault(_spelled(key) if machine.keyed_by else "", (key, []))[1].append((name, event))
+    excused = (
+        any(name in machine.excused_by for name, _ in classified(grammar, stream)) if machine.excused_by else False
+    )
+    return tuple(_run(machine, key, subjects, ended=ended and not excused) for key, subjects in lines.values())
+
+
+def judge_machine(grammar: Grammar, name: str, exchange: Exchange) -> Judgement:
+    """Judge a stream by one machine of its grammar; a body that is no event stream is not looked at."""
+    if not reads_as_stream(exchange):
+        return
+    machine = grammar.machine(name)
+    for run in run_machine(grammar, machine, exchange.events, ended=ended_by_itself(exchange)):
+        where = f"{machine.name} {_spelled(run.key)}" if machine.keyed_by else f"the {machine.name}"
+        yield Examined(f"events of {where}", run.steps or 1)
+        if run.violation:
+            yield _deviation(where, run.violation)
+
+
+def reads_as_stream(exchange: Exchange) -> bool:
+    """Whether the body is an event stream: by its media type, or because events stand in it."""
+    return exchange.media_type == "text/event-stream" or bool(exchange.events.events)
+
+
+def ended_by_itself(exchange: Exchange) -> bool:
+    """Whether the end of the stream is the gateway's word: complete, or silent until our deadline.
+
+    A cut or reset connection is another clause's business: it is how a gateway may pass on a broken upstream.
+    """
+    return exchange.response is not None and exchange.response.ending in {Ending.COMPLETE, Ending.TIMEOUT}
+
+
+def _subjects(grammar: Grammar, machine: Machine, stream: EventStream) -> Iterator[tuple[str, Any, ServerSentEvent]]:
+    """Class, key and event of everything the machine might read."""
+    for event in stream.events:
+        payload = event.payload()
+        if not machine.over:
+            name = _class_of(machine.classes, event_type(grammar, event), event.data, payload)
+            yield name, member(payload, machine.keyed_by) if machine.keyed_by else None, event
+            continue
+        elements = member(payload, machine.over)
+        for element in elements if isinstance(elements, list) else ():
+            name = _class_of(machine.classes, "", "", element)
+            yield name, member(element, machine.keyed_by) if machine.keyed_by else None, event
+
+
+def _run(machine: Machine, key: Any, subjects: Iterable[tuple[str, ServerSentEvent]], *, ended: bool) -> Run:
+    state = machine.states[machine.initial]
+    steps = 0
+    for name, event in subjects:
+        steps += 1
+        if name in state.next:
+            state = machine.states[state.next[name]]
+        elif state.accepting or name not in machine.anywhere:
+            return Run(key, steps, state.name, Violation(state.name, tuple(state.next), name, event))
+    if ended and not state.accepting:
+        return Run(key, steps, state.name, Violation(state.name, tuple(state.next), "", None))
+    return Run(key, steps, state.name, None)
+
+
+def _deviation(where: str, violation: Violation) -> Deviation:
+    expected = " or ".join(violation.expected) or "nothing more"
+    event = violation.event
+    return Deviation(
+        expected=f"{expected}, {where} being {violation.state}"
+        if where.startswith("the ")
+        else f"{expected} for {where} ({violation.state})",
+        observed=violation.found or "the end of the stream",
+        span=(event.start, event.end) if event else None,
+    )
+
+
+def _class_of(classes: tuple[EventClass, ...], kind: str, data: str, value: Any) -> str:
+    return next((each.name for each in classes if _fits(each, kind, data, value)), "")
+
+
+def _fits(each: EventClass, kind: str, data: str, value: Any) -> bool:
+    if each.type is not None and each.type != kind:
+        return False
+    if each.data is not None and each.data != data.strip():
+        return False
+    return (
+        all(member(value, path) not in (ABSENT, None, "") for path in each.has)
+        and all(isinstance(found := member(value, path), list) and found for path in each.filled)
+        and all(member(value, path) == [] for path in each.empty)
+        and all(member(value, path) == wanted for path, wanted in each.equals)
+    )
+
+
+def _spelled(key: Any) -> str:
+    return "without a key" if key is ABSENT else json.dumps(key, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""Sending: scenarios, sessions, the scheduler and the budget."""

@@ -1,0 +1,110 @@
+"""Lanes: who may use the gateway, and a key, at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+
+class Gate:
+    """Many may pass at once, or one has it alone."""
+
+    __slots__ = ("_alone", "_changed", "_inside", "_waiting")
+
+    def __init__(self) -> None:
+        self._inside = 0
+        self._alone = False
+        self._waiting = 0
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def shared(self) -> AsyncIterator[None]:
+        """Pass together with others, unless somebody has it alone or waits for that."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._alone and not self._waiting)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Have it alone."""
+        async with self._changed:
+            self._waiting += 1
+            try:
+                await self._changed.wait_for(lambda: not self._alone and not self._inside)
+                self._alone = True
+            finally:
+                self._waiting -= 1
+                self._changed.notify_all()
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._alone = False
+                self._changed.notify_all()
+
+
+class Lanes:
+    """Bounds what is under way: by number, by rate, by key.
+
+    Args:
+        concurrency: Requests under way at once, at most.
+        rate: Requests started per second, at most; 0 for no limit.
+    """
+
+    LATENCY = 4
+    """Requests of the latency lane under way at once: more would measure our own queue."""
+
+    __slots__ = ("_everything", "_keys", "_latency", "_next_start", "_rate", "_slots")
+
+    def __init__(self, concurrency: int, rate: float) -> None:
+        self._slots = asyncio.Semaphore(concurrency)
+        self._latency = asyncio.Semaphore(min(self.LATENCY, concurrency))
+        self._rate = rate
+        self._next_start = 0.0
+        self._everything = Gate()
+        self._keys: dict[str, Gate] = {}
+
+    @asynccontextmanager
+    async def scenario(self, lane: str, keys: Iterable[str]) -> AsyncIterator[None]:
+        """Hold for a whole scenario what its lane asks for; keys in one order, so that two can't wait for each other."""
+        async with AsyncExitStack() as held:
+            if lane == "exclusive":
+                await held.enter_async_context(self._everything.alone())
+            elif lane == "own_key":
+                await held.enter_async_context(self._everything.shared())
+                for key in sorted(set(keys)):
+                    await held.enter_async_context(self._key(key).alone())
+            elif lane == "latency":
+                await held.enter_async_context(self._latency)
+            yield
+
+    @asynccontextmanager
+    async def request(self, lane: str, keys: Iterable[str]) -> AsyncIterator[None]:
+        """Hold for one request a slot and what it shares with others."""
+        async with AsyncExitStack() as held:
+            if lane in ("shared", "latency"):
+                await held.enter_async_context(self._everything.shared())
+                for key in sorted(set(keys)):
+                    await held.enter_async_context(self._key(key).shared())
+            await held.enter_async_context(self._slots)
+            await self._pace()
+            yield
+
+    async def _pace(self) -> None:
+        if not self._rate:
+            return
+        now = time.monotonic()
+        start = max(now, self._next_start)
+        self._next_start = start + 1 / self._rate
+        await asyncio.sleep(start - now)
+
+    def _key(self, key: str) -> Gate:
+        return self._keys.setdefault(key, Gate())

@@ -1,0 +1,148 @@
+"""Scenarios: what is sent, in order; a scenario asserts nothing."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Lane = Literal["shared", "own_key", "latency", "exclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one instance of a scenario costs at most.
+
+    Attributes:
+        requests: Requests to the gateway, first attempts only.
+        input_tokens: Tokens that a model reads.
+        output_tokens: Tokens that a model writes.
+    """
+
+    requests: int = 1
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.requests + other.requests,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A named async function that sends requests and returns their exchanges.
+
+    Attributes:
+        name: The function's name; checks ask for its result by this name.
+        surface: The part of the API that it serves.
+        function: Called as ``function(session, **parameters, **results of the scenarios it names)``.
+        role: The role whose key it sends with; a parameter called ``role`` overrides it; empty means none.
+        cost: Upper bound for one instance.
+        lane: How it shares the gateway with others.
+        parameters: Values of each parameter; the instances are their product.
+        needs: Names of the scenarios whose results it takes, by parameter name.
+        also_roles: Further roles that the target must have a key for.
+        needs_upstream: Whether it makes sense only with our upstream behind the gateway.
+        summary: First line of the docstring.
+    """
+
+    name: str
+    surface: str
+    function: Callable[..., Awaitable[Any]]
+    role: str = ""
+    cost: Cost = Cost()
+    lane: Lane = "shared"
+    parameters: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    also_roles: tuple[str, ...] = ()
+    needs_upstream: bool = False
+    summary: str = ""
+
+    def instances(self) -> tuple[Instance, ...]:
+        """One instance for each combination of parameter values, in a stable order."""
+        names = list(self.parameters)
+        return tuple(
+            Instance(self, dict(zip(names, values, strict=True)))
+            for values in itertools.product(*self.parameters.values())
+        )
+
+
+@dataclass(frozen=True)  # no slots: hashed by key, holds a mapping
+class Instance:
+    """A scenario with one value for each of its parameters."""
+
+    scenario: Scenario
+    values: Mapping[str, Any]
+
+    @property
+    def parameters(self) -> str:
+        """The parameter values as one word for ids, empty when there are none."""
+        return "-".join(str(value) for value in self.values.values())
+
+    @property
+    def key(self) -> str:
+        """Unique name: ``scenario`` or ``scenario[parameters]``."""
+        return f"{self.scenario.name}[{self.parameters}]" if self.values else self.scenario.name
+
+    @property
+    def role(self) -> str:
+        """The role whose key this instance sends with."""
+        return str(self.values.get("role", self.scenario.role))
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Instance) and other.key == self.key
+
+
+SCENARIOS: dict[str, Scenario] = {}
+"""Every scenario by name; filled once, while ``fixtures/scenarios`` is imported."""
+
+
+def scenario(
+    *,
+    surface: str,
+    role: str = "",
+    cost: Cost = Cost(),  # noqa: B008 - frozen value
+    lane: Lane = "shared",
+    parameters: Mapping[str, Sequence[Any]] | None = None,
+    also_roles: Sequence[str] = (),
+    needs_upstream: bool = False,
+) -> Callable[[Callable[..., Awaitable[Any]]], Scenario]:
+    """Register an async function as a scenario.
+
+    The function's first parameter is the session; each further one is either a key of ``parameters`` or the name of another
+    scenario, whose result it then gets.
+
+    Raises:
+        ValueError: Another scenario has the same name.
+    """
+
+    def register(function: Callable[..., Awaitable[Any]]) -> Scenario:
+        given = dict(parameters or {})
+        taken = list(inspect.signature(function).parameters)[1:]
+        made = Scenario(
+            name=function.__name__,
+            surface=surface,
+            function=function,
+            role=role,
+            cost=cost,
+            lane=lane,
+            parameters=given,
+            needs=tuple(name for name in taken if name not in given),
+            also_roles=tuple(also_roles),
+            needs_upstream=needs_upstream,
+            summary=(inspect.getdoc(function) or "").partition("\n")[0],
+        )
+        if made.name in SCENARIOS:
+            raise ValueError(f"two scenarios are called {made.name}: rename one")
+        SCENARIOS[made.name] = made
+        return made
+
+    return register

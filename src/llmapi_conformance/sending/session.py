@@ -1,0 +1,319 @@
+"""A session: how one scenario instance talks to the gateway; every request becomes an exchange of the recording."""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+from urllib.parse import quote, urlencode
+
+from llmapi_conformance.evidence.exchange import Exchange
+from llmapi_conformance.evidence.results import ResultStatus, ScenarioStopped
+from llmapi_conformance.sending.credentials import Auth, Credential, bearer, made_up
+from llmapi_conformance.sending.scenario import Instance
+from llmapi_conformance.target.target import Target
+
+Expect = Literal["success", "refusal", "any"]
+_TRANSIENT = {"success": frozenset({429, 502, 503, 504}), "refusal": frozenset({429}), "any": frozenset[int]()}
+_UNSET: Any = object()
+UPSTREAM_DEADLINE = 5.0
+"""Seconds until the upstream's log must show what a scenario waits for."""
+
+
+class Outgoing:
+    """One request as the conductor sends it: symbolic credentials, final everything else."""
+
+    __slots__ = ("abort_after_events", "auth", "body", "disturbs", "head", "headers", "label", "method", "on_event", "operation", "query_key", "target")
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        headers: tuple[tuple[str, str], ...],
+        body: bytes,
+        auth: tuple[Auth, ...],
+        *,
+        operation: str | None = None,
+        query_key: Credential | None = None,
+        label: str = "",
+        head: str = "",
+        abort_after_events: int | None = None,
+        on_event: Callable[[int], Awaitable[None]] | None = None,
+        disturbs: bool = False,
+    ) -> None:
+        self.disturbs = disturbs
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        self.auth = auth
+        self.operation = operation
+        self.query_key = query_key
+        self.label = label
+        self.head = head
+        self.abort_after_events = abort_after_events
+        self.on_event = on_event
+
+
+class Gateway(Protocol):
+    """What a session needs of whoever conducts the run."""
+
+    @property
+    def target(self) -> Target:
+        """The gateway under test."""
+
+    def credential(self, instance: Instance, role: str) -> Credential:
+        """The key of a role for this instance."""
+
+    async def send(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Exchange:
+        """Send, record and return."""
+
+    async def control(self, instance: Instance, step: int, method: str, url: str, operation: str) -> Exchange:
+        """Ask a control port of ours; not a request to the gateway."""
+
+    async def pause_before_retry(self, attempt: int, exchange: Exchange) -> bool:
+        """Wait before the next attempt; ``False`` when the retries are spent."""
+
+
+class Session:
+    """Sends for one scenario instance.
+
+    Attributes:
+        role: The role whose key it sends with, empty for none.
+        nonce: The nonce of the latest prompt.
+    """
+
+    def __init__(self, gateway: Gateway, instance: Instance) -> None:
+        self._gateway = gateway
+        self._instance = instance
+        self._step = 0
+        self.role = instance.role
+        self.nonce = ""
+
+    @property
+    def target(self) -> Target:
+        """The gateway under test."""
+        return self._gateway.target
+
+    @property
+    def sandwich(self) -> bool:
+        """Whether our upstream is behind the gateway."""
+        return self.target.sandwich
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Text models of the session's role."""
+        return self.target.roles[self.role].models if self.role in self.target.roles else ()
+
+    @property
+    def model(self) -> str:
+        """The text model to use.
+
+        Raises:
+            ScenarioStopped: The target file names none for this role.
+        """
+        if not self.models:
+            raise ScenarioStopped(ResultStatus.NOT_OBSERVED, f"the target file names no model for role {self.role or 'none'}")
+        return self.models[0]
+
+    def prompt(self, words: str = "", payload: str = "", *, live: str | None = None) -> str:
+        """A user text: a directive and its payload on the sandwich, plain text on a live gateway.
+
+        Args:
+            words: Directive words for the upstream; a nonce is added.
+            payload: What follows the directive line.
+            live: What to say where no upstream of ours listens; the payload, or a short greeting, when omitted.
+        """
+        return self.prompt_with_nonce(words, payload, live=live)[0]
+
+    def prompt_with_nonce(self, words: str = "", payload: str = "", *, live: str | None = None) -> tuple[str, str]:
+        """Like ``prompt``, with the nonce that ties the upstream's log to it."""
+        self.nonce = secrets.token_hex(8)
+        if not self.sandwich:
+            return (live if live is not None else payload or "Say hello in one word."), self.nonce
+        directive = " ".join(part for part in ("@upstream", words, f"nonce={self.nonce}") if part)
+        return f"{directive}\n{payload}" if payload else directive, self.nonce
+
+    def key(self, role: str | None = None) -> Credential:
+        """The key of a role, the session's own when omitted.
+
+        Raises:
+            ScenarioStopped: There is no key for this role.
+        """
+        return self._gateway.credential(self._instance, role or self.role)
+
+    def made_up_key(self) -> Credential:
+        """A key that looks right and that the gateway never handed out."""
+        return made_up(self.key())
+
+    def auth(self, header: str = "Authorization", credential: Credential | None = None, *, scheme: str = "Bearer") -> Auth:
+        """A credential header: the session's key in this header, or another credential."""
+        chosen = credential or self.key()
+        return Auth(header, chosen, f"{scheme} " if header.lower() == "authorization" and scheme else "")
+
+    async def get(self, path: str, **options: Any) -> Exchange:
+        """GET; see ``request``."""
+        return await self.request("GET", path, **options)
+
+    async def post(self, path: str, **options: Any) -> Exchange:
+        """POST; see ``request``."""
+        return await self.request("POST", path, **options)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = _UNSET,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        query: Mapping[str, str] | None = None,
+        auth: Auth | Iterable[Auth] | None = None,
+        query_key: Credential | None = None,
+        expect: Expect = "success",
+        operation: str | None = None,
+        label: str = "",
+        abort_after_events: int | None = None,
+        on_event: Callable[[int], Awaitable[None]] | None = None,
+        disturbs: bool = False,
+    ) -> Exchange:
+        """Send one request and return its exchange.
+
+        Args:
+            method: As sent.
+            path: Below the target's base URL.
+            json: Sent as compact JSON with its content type.
+            content: Exact bytes, instead of ``json``; name the content type yourself.
+            headers: Further headers; a given content type replaces ours.
+            query: Query parameters.
+            auth: Credential headers; the session's key as Bearer when omitted, none for ``NO_AUTH``.
+            query_key: A credential sent as the query parameter ``key``.
+            expect: What the scenario is about. ``success``: silence and 429, 502, 503, 504 are retried, then the scenario is
+                inconclusive. ``refusal``: silence and 429 are. ``any``: whatever comes is the behaviour under judgement.
+            operation: Operation id, when the path alone does not tell it.
+            label: A word that tells this exchange from its neighbours in a report.
+            abort_after_events: Hang up after so many server-sent events.
+            on_event: Called with the number of each server-sent event when it has arrived.
+            disturbs: The request makes the upstream fail in the midst of the answer, so the answer may end early.
+
+        Raises:
+            ScenarioStopped: The gateway gave no answer that could be judged, or does not offer the operation.
+            BudgetExceeded: The request would break a limit; it was not sent.
+        """
+        listed = list(headers.items() if isinstance(headers, Mapping) else headers)
+        body = content or b""
+        if json is not _UNSET:
+            body = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
+            if not any(name.lower() == "content-type" for name, _ in listed):
+                listed.append(("Content-Type", "application/json"))
+        target = path + ("?" + urlencode(query, quote_via=quote) if query else "")
+        return await self._send(
+            Outgoing(
+                method,
+                target,
+                tuple(listed),
+                body,
+                self._auth(auth),
+                operation=operation,
+                query_key=query_key,
+                label=label,
+                abort_after_events=abort_after_events,
+                on_event=on_event,
+                disturbs=disturbs,
+            ),
+            expect,
+        )
+
+    async def raw(
+        self,
+        head: str,
+        body: bytes = b"",
+        *,
+        auth: Auth | Iterable[Auth] | None = None,
+        expect: Expect = "any",
+        operation: str = "",
+        label: str = "",
+    ) -> Exchange:
+        """Send bytes as they are over a socket of their own.
+
+        Args:
+            head: Request line and headers joined by CRLF, without the credential headers, without the final blank line; a Host
+                header is added unless the head has one, likewise Content-Length for a body without Transfer-Encoding.
+            body: Exact bytes.
+            auth: As in ``request``.
+            expect: As in ``request``.
+            operation: Operation id that the answer should be judged as; none when empty.
+            label: As in ``request``.
+        """
+        method, _, rest = head.partition(" ")
+        line_end = rest.find("\r\n")
+        target = (rest if line_end < 0 else rest[:line_end]).rpartition(" ")[0]
+        return await self._send(
+            Outgoing(method, target, (), body, self._auth(auth), operation=operation, label=label, head=head), expect
+        )
+
+    async def upstream_log(
+        self, nonce: str = "", *, until: Callable[[list[dict[str, Any]]], bool] | None = None
+    ) -> Exchange:
+        """What our upstream received under a nonce: ``exchange.json["requests"]``.
+
+        Args:
+            nonce: Of the prompt; the latest when empty.
+            until: Ask again until this holds for the requests, at most ``UPSTREAM_DEADLINE`` seconds.
+
+        Raises:
+            ScenarioStopped: There is no upstream of ours behind the target.
+        """
+        self._step += 1
+        step = self._step
+        url = f"{self._control()}/log?nonce={quote(nonce or self.nonce)}"
+        deadline = asyncio.get_running_loop().time() + UPSTREAM_DEADLINE
+        while True:
+            exchange = await self._gateway.control(self._instance, step, "GET", url, "upstream:log")
+            requests = exchange.json.get("requests", []) if isinstance(exchange.json, dict) else []
+            if until is None or until(requests) or asyncio.get_running_loop().time() > deadline:
+                return exchange
+            await asyncio.sleep(0.05)
+
+    async def upstream_release(self, token: str) -> None:
+        """Let the upstream go on that waits for this token."""
+        self._step += 1
+        await self._gateway.control(
+            self._instance, self._step, "POST", f"{self._control()}/release/{quote(token)}", "upstream:release"
+        )
+
+    def _control(self) -> str:
+        if not self.target.upstream_control:
+            raise ScenarioStopped(ResultStatus.NOT_OBSERVED, "it needs our upstream behind the gateway")
+        return self.target.upstream_control
+
+    def _auth(self, auth: Auth | Iterable[Auth] | None) -> tuple[Auth, ...]:
+        if auth is None:
+            return (bearer(self.key()),) if self.role else ()
+        return (auth,) if isinstance(auth, Auth) else tuple(auth)
+
+    async def _send(self, outgoing: Outgoing, expect: Expect) -> Exchange:
+        self._step += 1
+        step = self._step
+        attempt = 1
+        while True:
+            exchange = await self._gateway.send(self._instance, step, attempt, outgoing)
+            reason = _transient(exchange, expect)
+            if not reason:
+                return exchange
+            if not await self._gateway.pause_before_retry(attempt, exchange):
+                raise ScenarioStopped(ResultStatus.INCONCLUSIVE, f"{reason} (attempt {attempt})")
+            attempt += 1
+
+
+def _transient(exchange: Exchange, expect: Expect) -> str:
+    """Why the exchange says nothing about the behaviour under judgement; empty when it does."""
+    if expect == "any":
+        return ""
+    if not exchange.answered:
+        return exchange.failure
+    if exchange.status in _TRANSIENT[expect]:
+        return f"{exchange.request.method} {exchange.request.path} was answered with {exchange.status}"
+    return ""

@@ -1,0 +1,280 @@
+"""Reads a target file (TOML) and its keyring; errors name the line and the fix."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from llmapi_conformance.contract.clauses import Basis, Level
+from llmapi_conformance.errors import TargetError
+from llmapi_conformance.target.keyring import Keyring
+from llmapi_conformance.target.target import Role, Target, Timeouts
+
+SURFACES = (
+    "auth access errors http messages responses chat gemini antigravity models usage images tasks websocket aliases"
+).split()
+PLATFORMS = ("general:openai", "general:anthropic", "general:gemini", "general:antigravity", "image:batch")
+CONDITIONS = ("second_key", "other_tenant", "disabled", "expired", "exhausted", "rate_limited", "no_images")
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write it as http://host:port or https://host")
+    if parts.username or parts.password:
+        raise ValueError("leave user name and password out of it")
+    if parts.query or parts.fragment:
+        raise ValueError("leave the query and the fragment out of it")
+    return value.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Secret(_Part):
+    env: str
+
+
+class _RolePart(_Part):
+    key_env: str = ""
+    key_file: str = ""
+    models: list[str] = []
+    headers: dict[str, str | _Secret] = {}
+    optional: bool = False
+
+
+class _TimeoutsPart(_Part):
+    connect: Seconds = 5.0
+    first_byte: Seconds = 60.0
+    idle: Seconds = 60.0
+    total: Seconds = 180.0
+
+
+class _LimitsPart(_Part):
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    requests_per_second: Annotated[float, Field(ge=0)] = 0.0
+    response_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+    refused_request_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
+
+
+class _UpstreamPart(_Part):
+    control_url: Url
+
+
+class _SetupPart(_Part):
+    command: list[str]
+
+
+class _TargetPart(_Part):
+    name: str
+    base_url: Url
+    claims: list[str] = [basis.value for basis in Basis]
+    offers: list[str] = SURFACES
+    not_offered: dict[str, str] = {}
+    overrides: dict[str, str] = {}
+    headers: dict[str, str | _Secret] = {}
+    ca_file: str = ""
+    roles: dict[str, _RolePart]
+    timeouts: _TimeoutsPart = _TimeoutsPart()
+    limits: _LimitsPart = _LimitsPart()
+    upstream: _UpstreamPart | None = None
+    setup: _SetupPart | None = None
+
+
+def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Target, Keyring, dict[str, str]]:
+    """Read a target file.
+
+    Returns:
+        The target, its keyring, and further secrets (marker name -> value) that stand in its headers.
+
+    Raises:
+        TargetError: With the file, the line, what was wrong and how to mend it.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise TargetError(f"Can't read the target file {path}: {reason}.") from None
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TargetError(f"{path}: not TOML: {error}. Mend that line and try again.") from None
+    lines = _Lines(path, text)
+    try:
+        part = _TargetPart.model_validate(data)
+    except ValidationError as error:
+        raise _first_error(lines, error) from None
+    _check_words(lines, part)
+    secrets: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    roles: dict[str, Role] = {}
+    for name, role in part.roles.items():
+        key = _key(lines, name, role, environ)
+        if key is None:
+            continue
+        keys[name] = key
+        headers = _headers(lines, ("roles", name, "headers"), role.headers, environ, secrets)
+        roles[name] = Role(name, tuple(role.models), headers)
+    if not keys:
+        raise TargetError(f"{path}: no role has a key, so nothing can be sent; add [roles.\"general:openai\"] with key_env.")
+    target = Target(
+        name=part.name,
+        base_url=part.base_url,
+        roles=roles,
+        claims=frozenset(Basis(basis) for basis in part.claims),
+        offers=frozenset(part.offers),
+        not_offered=dict(part.not_offered),
+        overrides={clause: Level(level) for clause, level in part.overrides.items()},
+        headers=_headers(lines, ("headers",), part.headers, environ, secrets),
+        concurrency=part.limits.concurrency,
+        rate=part.limits.requests_per_second,
+        timeouts=Timeouts(**part.timeouts.model_dump()),
+        body_cap=part.limits.response_bytes,
+        body_limit=part.limits.refused_request_bytes,
+        ca_file=str((path.parent / part.ca_file).resolve()) if part.ca_file else "",
+        upstream_control=part.upstream.control_url if part.upstream else "",
+        setup=tuple(part.setup.command) if part.setup else (),
+    )
+    return target, Keyring(keys), secrets
+
+
+def _check_words(lines: _Lines, part: _TargetPart) -> None:
+    for basis in part.claims:
+        lines.one_of(("claims",), basis, [b.value for b in Basis], "basis")
+    for surface in part.offers:
+        lines.one_of(("offers",), surface, SURFACES, "surface")
+    for clause, level in part.overrides.items():
+        lines.one_of(("overrides", clause), level, [known.value for known in Level], "level")
+    for role in part.roles:
+        platform, *conditions = role.split("+")
+        lines.one_of(("roles", role), platform, PLATFORMS, "role")
+        for condition in conditions:
+            lines.one_of(("roles", role), condition, CONDITIONS, "condition of a role")
+
+
+def _key(lines: _Lines, name: str, role: _RolePart, environ: Mapping[str, str]) -> str | None:
+    where = ("roles", name)
+    if bool(role.key_env) == bool(role.key_file):
+        raise lines.error(where, f"role {name} needs exactly one of key_env and key_file")
+    if role.key_env:
+        key = environ.get(role.key_env, "").strip()
+        if key:
+            return key
+        if role.optional:
+            return None
+        raise lines.error(
+            (*where, "key_env"),
+            f"the environment variable {role.key_env} is not set; export the key of role {name} in it, "
+            "or write optional = true to go without that role",
+        )
+    file = lines.path.parent / role.key_file
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        if role.optional:
+            return None
+        raise lines.error((*where, "key_file"), f"can't read the key of role {name} from {file}") from None
+
+
+def _headers(
+    lines: _Lines,
+    where: tuple[str, ...],
+    headers: Mapping[str, str | _Secret],
+    environ: Mapping[str, str],
+    secrets: dict[str, str],
+) -> tuple[tuple[str, str], ...]:
+    made = []
+    for name, value in headers.items():
+        if isinstance(value, _Secret):
+            found = environ.get(value.env, "").strip()
+            if not found:
+                raise lines.error((*where, name), f"the environment variable {value.env} is not set")
+            secrets[f"header:{name.lower()}"] = found
+            made.append((name, found))
+        else:
+            made.append((name, value))
+    return tuple(made)
+
+
+class _Lines:
+    """Finds the line of a key in TOML text."""
+
+    __slots__ = ("_lines", "path")
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self._lines: dict[tuple[str, ...], int] = {}
+        table: tuple[str, ...] = ()
+        for number, line in enumerate(text.splitlines(), 1):
+            if heading := re.fullmatch(r"\s*\[+([^\]]+)\]+\s*(#.*)?", line):
+                table = _dotted(heading[1])
+                self._lines.setdefault(table, number)
+            elif entry := re.match(r"\s*([\w\-.\"':+ ]+?)\s*=", line):
+                self._lines.setdefault(table + _dotted(entry[1]), number)
+
+    def of(self, where: tuple[str, ...]) -> int:
+        while where and where not in self._lines:
+            where = where[:-1]
+        return self._lines.get(where, 1)
+
+    def error(self, where: tuple[str, ...], message: str) -> TargetError:
+        return TargetError(f"{self.path}, line {self.of(where)}: {message}.")
+
+    def one_of(self, where: tuple[str, ...], word: str, known: list[str] | tuple[str, ...], kind: str) -> None:
+        if word in known:
+            return
+        near = difflib.get_close_matches(word, known, 1)
+        hint = f"did you mean {near[0]!r}" if near else f"known: {', '.join(known)}"
+        raise self.error(where, f"there is no {kind} {word!r}; {hint}")
+
+
+def _dotted(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", text.strip()))
+
+
+def _first_error(lines: _Lines, error: ValidationError) -> TargetError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = tuple(str(step) for step in first["loc"])
+    name = where[-1] if where else ""
+    match first["type"]:
+        case "extra_forbidden":
+            known = _known_keys(where[:-1])
+            near = difflib.get_close_matches(name, known, 1)
+            if name == "key":
+                return lines.error(where, "a key never stands in a target file; name a variable with key_env instead")
+            hint = f"did you mean {near[0]!r}" if near else f"known here: {', '.join(known)}"
+            return lines.error(where, f"unknown entry {name!r}; {hint}")
+        case "missing":
+            return lines.error(where[:-1], f"the entry {name!r} is missing; add it")
+        case _:
+            message = first["msg"].removeprefix("Value error, ")
+            return lines.error(where, f"{'.'.join(where)}: {message[:1].lower()}{message[1:]}")
+
+
+def _known_keys(where: tuple[str, ...]) -> list[str]:
+    model: Any = _TargetPart
+    match where:
+        case ("roles", _, *_):
+            model = _RolePart
+        case ("timeouts",):
+            model = _TimeoutsPart
+        case ("limits",):
+            model = _LimitsPart
+        case ("upstream",):
+            model = _UpstreamPart
+        case ("setup",):
+            model = _SetupPart
+    return list(model.model_fields)

@@ -1,0 +1,69 @@
+"""Profiles: which limits a run has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmapi_conformance.errors import TargetError
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Limits of a run.
+
+    Attributes:
+        name: As given with ``--profile``.
+        summary: Who uses it and what for.
+        retries: How often a step is sent again after a transient failure.
+        retry_pause: Seconds before the first retry; it doubles, and a Retry-After is honoured up to ``retry_cap``.
+        retry_cap: Seconds that a pause may last at most.
+        max_requests: Requests to the gateway, at most.
+        max_input_tokens: Tokens that models read, at most, as the scenarios declare them.
+        max_output_tokens: Tokens that models write, at most.
+        deadline: Seconds for the whole run.
+        gaps_fail: Whether a clause that nothing could show is failed unless the target file declares it.
+    """
+
+    name: str
+    summary: str
+    retries: int
+    retry_pause: float
+    retry_cap: float
+    max_requests: int
+    max_input_tokens: int
+    max_output_tokens: int
+    deadline: float
+    gaps_fail: bool = False
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("gate", "CI: minutes, everything that can be shown", 1, 0.2, 5.0, 2_000, 2_000_000, 500_000, 900.0),
+        Profile("probe", "nightly, on paid keys: few requests", 2, 1.0, 30.0, 400, 200_000, 40_000, 900.0),
+        Profile(
+            "acceptance",
+            "a vendor's gateway: a gap that is not declared is a finding",
+            2,
+            1.0,
+            60.0,
+            5_000,
+            5_000_000,
+            1_000_000,
+            3_600.0,
+            gaps_fail=True,
+        ),
+    )
+}
+
+
+def profile_named(name: str) -> Profile:
+    """The profile of this name.
+
+    Raises:
+        TargetError: There is none.
+    """
+    try:
+        return PROFILES[name]
+    except KeyError:
+        raise TargetError(f"There is no profile {name!r}; choose one of {', '.join(PROFILES)}.") from None

@@ -1,0 +1,88 @@
+"""A target: the gateway under test, as its TOML file describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from llmapi_conformance.contract.clauses import Basis, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A key as the target knows it.
+
+    Attributes:
+        name: ``general:openai``, with conditions after a plus.
+        models: Names of text models that this key may call, the one to use first.
+        headers: Further request headers for this role only.
+    """
+
+    name: str
+    models: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Deadlines in seconds.
+
+    Attributes:
+        connect: Until the connection stands.
+        first_byte: Until the response head is there.
+        idle: Between two reads of a body.
+        total: For a whole exchange.
+    """
+
+    connect: float = 5.0
+    first_byte: float = 60.0
+    idle: float = 60.0
+    total: float = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A gateway under test; holds no key.
+
+    Attributes:
+        name: What reports call it.
+        base_url: Scheme, host, port and an optional path prefix, without a trailing slash.
+        roles: Roles that there is a key for.
+        claims: Which clauses the gateway promised to keep, by their basis.
+        offers: Surfaces that it offers.
+        not_offered: Surface, operation id or clause id -> the reason why it is not offered.
+        overrides: Clause id -> the level it has here; ``assumed`` clauses only.
+        headers: Further request headers.
+        concurrency: Requests under way at once, at most.
+        rate: Requests started per second, at most; 0 means no limit.
+        timeouts: Deadlines.
+        body_cap: Bytes of a response body that are read, at most.
+        body_limit: Bytes of a request body that the gateway promises to refuse; 0 when it promises none.
+        ca_file: Certificates to trust, empty for the system's.
+        upstream_control: Control URL of our upstream behind the gateway, empty when another provider is there.
+        gateway_control: Control URL of our reference gateway, empty for any other.
+        setup: Command that prepares the target before the run, empty for none.
+    """
+
+    name: str
+    base_url: str
+    roles: Mapping[str, Role]
+    claims: frozenset[Basis] = frozenset(Basis)
+    offers: frozenset[str] = frozenset()
+    not_offered: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, Level] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
+    concurrency: int = 8
+    rate: float = 0.0
+    timeouts: Timeouts = Timeouts()
+    body_cap: int = 32 * 1024 * 1024
+    body_limit: int = 0
+    ca_file: str = ""
+    upstream_control: str = ""
+    gateway_control: str = ""
+    setup: tuple[str, ...] = ()
+
+    @property
+    def sandwich(self) -> bool:
+        """Whether our upstream is behind the gateway, so that prompts may carry directives."""
+        return bool(self.upstream_control)

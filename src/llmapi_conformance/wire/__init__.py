@@ -1,0 +1,1 @@
+"""Bytes and times: the HTTP client and the raw sender."""

@@ -1,0 +1,65 @@
+"""One timer for the phases of an exchange."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from llmapi_conformance.wire.message import Deadlines, FailureKind
+
+Phase = Literal["connect", "head", "body"]
+
+
+class PhaseTimer:
+    """Moves an ``asyncio.timeout`` along as the exchange proceeds.
+
+    Attributes:
+        phase: What is being waited for.
+    """
+
+    __slots__ = ("_deadlines", "_end", "_loop", "_timeout", "phase")
+
+    def __init__(self, timeout: asyncio.Timeout, deadlines: Deadlines) -> None:
+        """Start the clock of the whole and of the first phase, ``connect``; ``timeout`` has been entered."""
+        self._loop = asyncio.get_running_loop()
+        self._timeout = timeout
+        self._deadlines = deadlines
+        self._end = self._loop.time() + deadlines.total
+        self.phase: Phase = "connect"
+        self._set(deadlines.connect)
+
+    def connected(self) -> None:
+        """The connection stands: the head of the response is waited for."""
+        self.phase = "head"
+        self._set(self._deadlines.first_byte)
+
+    def arrived(self) -> None:
+        """Something of the response arrived: more of its body is waited for."""
+        self.phase = "body"
+        self._set(self._deadlines.idle)
+
+    def _set(self, seconds: float) -> None:
+        if not self._timeout.expired():
+            self._timeout.reschedule(min(self._loop.time() + seconds, self._end))
+
+    @property
+    def sentence(self) -> str:
+        """What the passed deadline means."""
+        limits = self._deadlines
+        if self._loop.time() >= self._end:
+            missing = {"connect": "no connection stood", "head": "no response head was complete"}.get(
+                self.phase, "the body had not ended"
+            )
+            return f"{missing} after {limits.total:g} s, the limit for the whole exchange"
+        match self.phase:
+            case "connect":
+                return f"no connection stood after {limits.connect:g} s"
+            case "head":
+                return f"no complete response head arrived within {limits.first_byte:g} s"
+            case "body":
+                return f"nothing of the body arrived for {limits.idle:g} s"
+
+    @property
+    def failure(self) -> FailureKind:
+        """The kind of failure when a deadline passed before the head was complete."""
+        return FailureKind.CONNECT_TIMEOUT if self.phase == "connect" else FailureKind.FIRST_BYTE_TIMEOUT
