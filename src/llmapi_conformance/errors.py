@@ -13,7 +13,7 @@ class TargetError(ConformanceError):
     """The target file, its keyring or the target itself is unusable."""
 
 
-class BudgetExceeded(ConformanceError):  # noqa: N818 - the word of the house for a limit, not a mistake
+class BudgetExceeded(ConformanceError):
     """A request would break a limit of the profile or the target, so it was not sent."""
 
 

@@ -1,4 +1,4 @@
-"""Where the tree lies: ``specs/``, ``suites/`` and ``fixtures/``, beside this package when installed, above it in a checkout."""
+"""Where the tree lies: ``specs/``, ``suites/`` and ``fixtures/``."""
 
 from __future__ import annotations
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import yaml
 
 from llmapi_conformance.errors import ContractError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -26,7 +28,7 @@ def read_yaml(path: Path, schema: str | None = None) -> Any:
         ContractError: The file is missing, no YAML, or not valid against the schema.
     """
     try:
-        data = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506 - a safe loader, the C one where there is one
+        data = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
     except OSError as error:
         raise ContractError(f"Expected {path} to be readable: {error.strerror}.") from None
     except yaml.YAMLError as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.contract.files import read_yaml
 from llmapi_conformance.errors import ContractError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 

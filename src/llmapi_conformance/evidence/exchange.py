@@ -117,7 +117,8 @@ NOT_JSON: Final = _NotJson()
 def decode_json(data: bytes) -> Any:
     """Decode exactly one JSON document, or return ``NOT_JSON``.
 
-    ``NaN`` and ``Infinity`` are no JSON (RFC 8259 section 6); a byte order mark is tolerated, since a parser may ignore it (section 8.1).
+    ``NaN`` and ``Infinity`` are no JSON (RFC 8259 section 6); a byte order mark is tolerated, since a parser may ignore
+    it (section 8.1).
     """
     try:
         return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
@@ -146,7 +147,7 @@ class Exchange:
         failure: One sentence about why no response head arrived; empty otherwise.
         started_at: Unix time in seconds.
         label: A word that tells this exchange from its neighbours in a report.
-        disturbed: Whether the scenario made the upstream fail in the midst of this answer, so that an answer may end early.
+        disturbed: Whether the scenario made the upstream fail in the midst of this answer, so that it may end early.
     """
 
     scenario: str
@@ -183,12 +184,12 @@ class Exchange:
     @property
     def succeeded(self) -> bool:
         """Whether the status is 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - the class of success, RFC 9110 section 15.3
+        return 200 <= self.status < 300
 
     @property
     def refused(self) -> bool:
         """Whether the status is an error: 4xx or 5xx."""
-        return self.status >= 400  # noqa: PLR2004 - RFC 9110 sections 15.5 and 15.6
+        return self.status >= 400
 
     @property
     def complete(self) -> bool:

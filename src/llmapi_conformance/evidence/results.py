@@ -32,7 +32,7 @@ class ScenarioResult:
     value: Any = None
 
 
-class ScenarioStopped(Exception):  # noqa: N818 - it ends a scenario early, which is no mistake of anybody's
+class ScenarioStopped(Exception):
     """Ends a scenario without a value."""
 
     def __init__(self, status: ResultStatus, reason: str) -> None:

@@ -51,7 +51,7 @@ class ChatAnswer:
 def answer_of(exchange: Exchange) -> ChatAnswer | None:
     """The answer of a plain or a streamed exchange.
 
-    ``None`` where there is nothing that a client could use: another body than was asked for, a stream that was cut or told an error.
+    ``None`` where there is nothing that a client could use: another body than was asked for, a stream that broke off.
     """
     return folded_answer(exchange) if exchange.mode == "stream" else plain_answer(exchange)
 
@@ -88,13 +88,13 @@ def folded_answer(exchange: Exchange) -> ChatAnswer | None:
         text.append(string(delta.get("content")))
         for fragment in map(_object, array(delta, "tool_calls")):
             index = fragment.get("index")
-            if is_whole_number(index):
+            if isinstance(index, int):
                 calls.setdefault(index, _Fragments()).add(fragment)
         if isinstance(choice.get("finish_reason"), str) and choice["finish_reason"]:
             reason = choice["finish_reason"]
     if not seen:
         return None
-    usages = [event.payload()["usage"] for event in exchange.events.events if isinstance(event.payload().get("usage"), dict)]
+    usages = [usage for event in exchange.events.events if isinstance(usage := event.payload().get("usage"), dict)]
     return ChatAnswer(
         text="".join(text),
         tool_calls=tuple(fragments.joined() for _, fragments in sorted(calls.items())),

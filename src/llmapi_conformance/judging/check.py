@@ -56,21 +56,25 @@ class Check:
         """Run an oracle over its subjects and keep what it yields."""
         clause = oracle.clause
         if clause not in self.clauses:
-            raise LookupError(f"{self.name} calls {oracle.name} of clause {clause}, but names {', '.join(self.clauses)}")
+            raise LookupError(
+                f"{self.name} calls {oracle.name} of clause {clause}, but names {', '.join(self.clauses)}"
+            )
         exchanges = list(exchanges_in(subjects))
         for exchange in exchanges:
             if not exchange.answered:
                 self.unseen.setdefault(clause, (ResultStatus.INCONCLUSIVE, f"{exchange.id}: {exchange.failure}"))
                 return
             if oracle.on is not None and not oracle.on.covers(exchange):
-                self.unseen.setdefault(clause, (ResultStatus.NOT_OBSERVED, f"{exchange.id} was answered with status {exchange.status}"))
+                self.unseen.setdefault(
+                    clause, (ResultStatus.NOT_OBSERVED, f"{exchange.id} was answered with status {exchange.status}")
+                )
                 return
         for item in oracle(*subjects):
             if isinstance(item, Examined):
                 self.examined[clause] = self.examined.get(clause, 0) + item.count
             else:
-                exchange = item.exchange or (exchanges[0] if exchanges else None)
-                self.observed.append(Observed(clause, oracle.name, item, exchange))
+                shown = item.exchange or (exchanges[0] if exchanges else None)
+                self.observed.append(Observed(clause, oracle.name, item, shown))
 
 
 _current: ContextVar[Check | None] = ContextVar("check", default=None)

@@ -42,7 +42,7 @@ class Deviation:
 
 
 Judgement = Iterator[Examined | Deviation]
-"""What an oracle yields: at least one ``Examined`` for each subject it looked at, and a ``Deviation`` for each that is wrong."""
+"""What an oracle yields: an ``Examined`` for each subject it looked at, a ``Deviation`` for each that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Oracle:
     Attributes:
         clause: Clause id.
         function: Takes exchanges (and plain values), yields a judgement.
-        on: Set for protocol oracles, which run on every exchange they cover; ``None`` for those that only a check can feed.
+        on: Set for protocol oracles, which run on every exchange they cover; ``None`` for those that a check feeds.
     """
 
     clause: str

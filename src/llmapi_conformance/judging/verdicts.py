@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from llmapi_conformance.contract.clauses import Basis, Clause, Level, Status
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.evidence.results import ResultStatus
-from llmapi_conformance.judging.check import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.judging.check import Check
 
 LONGEST_TEXT = 2_000
 """Characters of ``observed`` that are kept; the bytes are in the recording."""
@@ -205,7 +209,7 @@ def _unseen(clause: Clause, level: Level, terms: Terms, reason: str, said: tuple
 
 def _reasons(said: tuple[CheckVerdict, ...], verdict: Verdict) -> str:
     reasons = dict.fromkeys(one.reason for one in said if one.verdict is verdict and one.reason)
-    return "; ".join(list(reasons)[:3]) + (f"; and {len(reasons) - 3} more" if len(reasons) > 3 else "")  # noqa: PLR2004 - three reasons are enough for one line
+    return "; ".join(list(reasons)[:3]) + (f"; and {len(reasons) - 3} more" if len(reasons) > 3 else "")
 
 
 def _findings(clause: Clause, checks: list[Check], terms: Terms) -> tuple[Finding, ...]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from llmapi_conformance.evidence.exchange import Exchange
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 LONGEST_BODY = 4_000
 """Bytes of a request body that still make a readable line."""
@@ -18,7 +21,7 @@ def curl_line(exchange: Exchange, base_url: str) -> str:
 
     Args:
         exchange: Redacted, as always.
-        base_url: Of the target.
+        base_url: Of the target; a path in it is part of the recorded request target already.
     """
     request = exchange.request
     parts = ["curl", "-sS", "-i"]
@@ -30,7 +33,8 @@ def curl_line(exchange: Exchange, base_url: str) -> str:
         parts += ["-X", _quoted(request.method)]
     if "//" in request.target or ".." in request.target:
         parts.append("--path-as-is")
-    parts.append(_quoted(base_url + request.target))
+    origin = urlsplit(base_url)
+    parts.append(_quoted(f"{origin.scheme}://{origin.netloc}{request.target}"))
     for name, value in request.headers:
         if name.lower() not in _OURS:
             parts += ["-H", _quoted(f"{name}: {value}" if value else f"{name};")]
@@ -46,7 +50,8 @@ def _body(exchange: Exchange) -> str:
     except UnicodeDecodeError:
         text = ""
     if not text or len(body) > LONGEST_BODY or "\0" in text or text.startswith("@"):
-        return f"@body-of-{re.sub(r'[^A-Za-z0-9]+', '-', exchange.id)}.bin  # {len(body)} bytes, in the recording as {exchange.id}"
+        name = re.sub(r"[^A-Za-z0-9]+", "-", exchange.id)
+        return f"@body-of-{name}.bin  # {len(body)} bytes, in the recording as {exchange.id}"
     return _quoted(text)
 
 

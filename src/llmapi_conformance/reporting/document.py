@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance import __version__
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging.verdicts import ClauseVerdict, Finding, Verdict
 from llmapi_conformance.reporting.curl import curl_line
 from llmapi_conformance.reporting.excerpt import excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from llmapi_conformance.evidence.exchange import Exchange
 
 FORMAT = "llmapi-conformance/verdicts"
 VERSION = 1
@@ -45,7 +48,9 @@ class RunFacts:
     problems: tuple[str, ...] = ()
 
 
-def document(facts: RunFacts, results: Sequence[ClauseVerdict], exchanges: Sequence[Exchange], status: int) -> dict[str, Any]:
+def document(
+    facts: RunFacts, results: Sequence[ClauseVerdict], exchanges: Sequence[Exchange], status: int
+) -> dict[str, Any]:
     """The verdicts as one JSON value; valid against ``verdicts.schema.json``."""
     base_url = str(facts.target.get("base_url", ""))
     sent = [one for one in exchanges if not one.operation.startswith("upstream:")]

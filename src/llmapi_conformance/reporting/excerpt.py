@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from llmapi_conformance.evidence.exchange import Exchange
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 AROUND = 160
 """Bytes shown before and after the telling ones."""
@@ -16,9 +19,9 @@ def excerpt(exchange: Exchange, span: tuple[int, int] | None) -> str:
     start, end = span or (0, LONGEST)
     first = max(0, start - AROUND) if span else 0
     last = min(len(body), max(end, start) + AROUND, first + LONGEST)
-    while 0 < first < len(body) and body[first] & 0xC0 == 0x80:  # noqa: PLR2004 - not inside a UTF-8 sequence
+    while 0 < first < len(body) and body[first] & 0xC0 == 0x80:
         first -= 1
-    while last < len(body) and body[last] & 0xC0 == 0x80:  # noqa: PLR2004 - likewise
+    while last < len(body) and body[last] & 0xC0 == 0x80:
         last += 1
     text = body[first:last].decode("utf-8", "backslashreplace")
     return ("…" if first else "") + printable(text) + ("…" if last < len(body) else "")

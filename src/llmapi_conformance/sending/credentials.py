@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from llmapi_conformance.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ALPHABET = string.ascii_lowercase + string.digits
 
@@ -92,7 +95,7 @@ def made_up(like: Credential) -> Credential:
     value = like.reveal()
     stem = value[: value.rfind("-") + 1] if "-" in value[:-16] else ""
     length = len(value) - len(stem)
-    if length < 4:  # noqa: PLR2004 - fewer random characters might hit a real key
+    if length < 4:
         raise TargetError("A key is too short to make up another of its look.")
     return Credential("key:made-up", stem + "".join(secrets.choice(_ALPHABET) for _ in range(length)))
 

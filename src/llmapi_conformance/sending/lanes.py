@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
 
 
 class Gate:
@@ -74,7 +77,7 @@ class Lanes:
 
     @asynccontextmanager
     async def scenario(self, lane: str, keys: Iterable[str]) -> AsyncIterator[None]:
-        """Hold for a whole scenario what its lane asks for; keys in one order, so that two can't wait for each other."""
+        """Hold for a whole scenario what its lane asks for; keys in one order, so that no two wait for each other."""
         async with AsyncExitStack() as held:
             if lane == "exclusive":
                 await held.enter_async_context(self._everything.alone())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 Lane = Literal["shared", "own_key", "latency", "exclusive"]
 
@@ -109,7 +111,7 @@ def scenario(
     *,
     surface: str,
     role: str = "",
-    cost: Cost = Cost(),  # noqa: B008 - frozen value
+    cost: Cost = Cost(),
     lane: Lane = "shared",
     parameters: Mapping[str, Sequence[Any]] | None = None,
     also_roles: Sequence[str] = (),
@@ -117,8 +119,8 @@ def scenario(
 ) -> Callable[[Callable[..., Awaitable[Any]]], Scenario]:
     """Register an async function as a scenario.
 
-    The function's first parameter is the session; each further one is either a key of ``parameters`` or the name of another
-    scenario, whose result it then gets.
+    The function's first parameter is the session; each further one is either a key of ``parameters`` or the name of
+    another scenario, whose result it then gets.
 
     Raises:
         ValueError: Another scenario has the same name.

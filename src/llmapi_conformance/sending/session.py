@@ -6,14 +6,16 @@ import asyncio
 import json as jsonlib
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import quote, urlencode
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.evidence.results import ResultStatus, ScenarioStopped
 from llmapi_conformance.sending.credentials import Auth, Credential, bearer, made_up
-from llmapi_conformance.sending.scenario import Instance
-from llmapi_conformance.target.target import Target
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.sending.scenario import Instance
+    from llmapi_conformance.target.target import Target
 
 Expect = Literal["success", "refusal", "any"]
 _TRANSIENT = {"success": frozenset({429, 502, 503, 504}), "refusal": frozenset({429}), "any": frozenset[int]()}
@@ -25,7 +27,20 @@ UPSTREAM_DEADLINE = 5.0
 class Outgoing:
     """One request as the conductor sends it: symbolic credentials, final everything else."""
 
-    __slots__ = ("abort_after_events", "auth", "body", "disturbs", "head", "headers", "label", "method", "on_event", "operation", "query_key", "target")
+    __slots__ = (
+        "abort_after_events",
+        "auth",
+        "body",
+        "disturbs",
+        "head",
+        "headers",
+        "label",
+        "method",
+        "on_event",
+        "operation",
+        "query_key",
+        "target",
+    )
 
     def __init__(
         self,
@@ -71,7 +86,10 @@ class Gateway(Protocol):
         """Send, record and return."""
 
     async def control(self, instance: Instance, step: int, method: str, url: str, operation: str) -> Exchange:
-        """Ask a control port of ours; not a request to the gateway."""
+        """Ask a control port of ours; not a request to the gateway, and not yet kept."""
+
+    def keep(self, exchange: Exchange) -> None:
+        """Write an exchange into the recording."""
 
     async def pause_before_retry(self, attempt: int, exchange: Exchange) -> bool:
         """Wait before the next attempt; ``False`` when the retries are spent."""
@@ -115,7 +133,9 @@ class Session:
             ScenarioStopped: The target file names none for this role.
         """
         if not self.models:
-            raise ScenarioStopped(ResultStatus.NOT_OBSERVED, f"the target file names no model for role {self.role or 'none'}")
+            raise ScenarioStopped(
+                ResultStatus.NOT_OBSERVED, f"the target file names no model for role {self.role or 'none'}"
+            )
         return self.models[0]
 
     def prompt(self, words: str = "", payload: str = "", *, live: str | None = None) -> str:
@@ -148,7 +168,9 @@ class Session:
         """A key that looks right and that the gateway never handed out."""
         return made_up(self.key())
 
-    def auth(self, header: str = "Authorization", credential: Credential | None = None, *, scheme: str = "Bearer") -> Auth:
+    def auth(
+        self, header: str = "Authorization", credential: Credential | None = None, *, scheme: str = "Bearer"
+    ) -> Auth:
         """A credential header: the session's key in this header, or another credential."""
         chosen = credential or self.key()
         return Auth(header, chosen, f"{scheme} " if header.lower() == "authorization" and scheme else "")
@@ -190,8 +212,8 @@ class Session:
             query: Query parameters.
             auth: Credential headers; the session's key as Bearer when omitted, none for ``NO_AUTH``.
             query_key: A credential sent as the query parameter ``key``.
-            expect: What the scenario is about. ``success``: silence and 429, 502, 503, 504 are retried, then the scenario is
-                inconclusive. ``refusal``: silence and 429 are. ``any``: whatever comes is the behaviour under judgement.
+            expect: What the scenario is about. ``success``: silence and 429, 502, 503, 504 are retried, then the
+                scenario is inconclusive. ``refusal``: silence and 429 are. ``any``: whatever comes is what is judged.
             operation: Operation id, when the path alone does not tell it.
             label: A word that tells this exchange from its neighbours in a report.
             abort_after_events: Hang up after so many server-sent events.
@@ -239,7 +261,7 @@ class Session:
         """Send bytes as they are over a socket of their own.
 
         Args:
-            head: Request line and headers joined by CRLF, without the credential headers, without the final blank line; a Host
+            head: Request line and headers joined by CRLF, without credential headers and the final blank line; a Host
                 header is added unless the head has one, likewise Content-Length for a body without Transfer-Encoding.
             body: Exact bytes.
             auth: As in ``request``.
@@ -274,15 +296,15 @@ class Session:
             exchange = await self._gateway.control(self._instance, step, "GET", url, "upstream:log")
             requests = exchange.json.get("requests", []) if isinstance(exchange.json, dict) else []
             if until is None or until(requests) or asyncio.get_running_loop().time() > deadline:
+                self._gateway.keep(exchange)
                 return exchange
             await asyncio.sleep(0.05)
 
     async def upstream_release(self, token: str) -> None:
         """Let the upstream go on that waits for this token."""
         self._step += 1
-        await self._gateway.control(
-            self._instance, self._step, "POST", f"{self._control()}/release/{quote(token)}", "upstream:release"
-        )
+        url = f"{self._control()}/release/{quote(token)}"
+        self._gateway.keep(await self._gateway.control(self._instance, self._step, "POST", url, "upstream:release"))
 
     def _control(self) -> str:
         if not self.target.upstream_control:

@@ -6,9 +6,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -18,9 +16,14 @@ from llmapi_conformance.errors import TargetError
 from llmapi_conformance.target.keyring import Keyring
 from llmapi_conformance.target.target import Role, Target, Timeouts
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
 SURFACES = (
-    "auth access errors http messages responses chat gemini antigravity models usage images tasks websocket aliases"
-).split()
+    *("auth", "access", "errors", "http", "messages", "responses", "chat", "gemini", "antigravity", "models", "usage"),
+    *("images", "tasks", "websocket", "aliases"),
+)
 PLATFORMS = ("general:openai", "general:anthropic", "general:gemini", "general:antigravity", "image:batch")
 CONDITIONS = ("second_key", "other_tenant", "disabled", "expired", "exhausted", "rate_limited", "no_images")
 
@@ -82,7 +85,7 @@ class _TargetPart(_Part):
     name: str
     base_url: Url
     claims: list[str] = [basis.value for basis in Basis]
-    offers: list[str] = SURFACES
+    offers: list[str] = list(SURFACES)
     not_offered: dict[str, str] = {}
     overrides: dict[str, str] = {}
     headers: dict[str, str | _Secret] = {}
@@ -129,7 +132,9 @@ def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Ta
         headers = _headers(lines, ("roles", name, "headers"), role.headers, environ, secrets)
         roles[name] = Role(name, tuple(role.models), headers)
     if not keys:
-        raise TargetError(f"{path}: no role has a key, so nothing can be sent; add [roles.\"general:openai\"] with key_env.")
+        raise TargetError(
+            f'{path}: no role has a key, so nothing can be sent; add [roles."general:openai"] with key_env.'
+        )
     target = Target(
         name=part.name,
         base_url=part.base_url,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from llmapi_conformance.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 SHORTEST_KEY = 8
 """Characters; a shorter key could not be redacted without hiding half of every report."""

@@ -11,8 +11,8 @@ _CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 class Decoder:
     """Decodes one body; what it can't decode it hands on as it is and says so.
 
-    ``gzip`` (members one after another too) and ``deflate`` (with or without the zlib wrapper) are decoded; other codings
-    and several at once are kept as received.
+    ``gzip`` (members one after another too) and ``deflate`` (with or without the zlib wrapper) are decoded; other
+    codings and several at once are kept as received.
 
     Attributes:
         detail: One sentence about what was not decoded; empty otherwise.
@@ -33,7 +33,9 @@ class Decoder:
         if len(codings) == 1 and codings[0] in _CODINGS:
             self._coding = _CODINGS[codings[0]]
         elif codings:
-            self.detail = "the content coding is not one that this tool decodes (gzip, deflate): the body is kept encoded"
+            self.detail = (
+                "the content coding is not one that this tool decodes (gzip, deflate): the body is kept encoded"
+            )
         self._decompressor = zlib.decompressobj(_GZIP_WINDOW if self._coding == "gzip" else zlib.MAX_WBITS)
 
     def feed(self, data: bytes) -> bytes:
@@ -83,4 +85,4 @@ class Decoder:
 
 def _has_zlib_wrapper(data: bytes) -> bool:
     """Whether the first byte names the compression method and window of RFC 1950 section 2.2."""
-    return data[0] & 0x0F == zlib.DEFLATED and data[0] >> 4 <= 7  # noqa: PLR2004 - CINFO above 7 is not allowed
+    return data[0] & 0x0F == zlib.DEFLATED and data[0] >> 4 <= 7  # CINFO above 7 is not allowed

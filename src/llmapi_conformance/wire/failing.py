@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.wire.message import FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SILENT = "the connection was closed before a response head was complete"
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
@@ -45,23 +48,29 @@ def is_cut(message: str) -> bool:
 def failure_of(error: BaseException, *, connected: bool) -> tuple[FailureKind, str]:
     """Kind and sentence for an error before the head of the response was complete."""
     causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return FailureKind.TLS, f"the certificate was not accepted: {cause.verify_message}"
-        if isinstance(cause, ssl.SSLError) and not connected:
-            return FailureKind.TLS, "the TLS handshake failed: the server may not speak TLS on this port"
-        if isinstance(cause, socket.gaierror):
-            return FailureKind.NAME, "the host name was not found"
     if connected:
         return _failure_of_head(error, causes)
-    for cause in causes:
-        if isinstance(cause, ConnectionRefusedError):
-            return FailureKind.REFUSED, "the connection was refused: nothing listens there"
-        if isinstance(cause, OSError) and cause.errno in _UNREACHABLE:
-            return FailureKind.UNREACHABLE, "the host cannot be reached"
-        if isinstance(cause, ConnectionResetError | BrokenPipeError):
-            return FailureKind.RESET, "the connection was reset while it was being opened"
-    return FailureKind.UNREACHABLE, "no connection could be opened"
+    known = (_failure_to_connect(cause) for cause in causes)
+    return next((failure for failure in known if failure), (FailureKind.UNREACHABLE, "no connection could be opened"))
+
+
+_TO_CONNECT: tuple[tuple[type[BaseException], FailureKind, str], ...] = (
+    (ssl.SSLError, FailureKind.TLS, "the TLS handshake failed: the server may not speak TLS on this port"),
+    (socket.gaierror, FailureKind.NAME, "the host name was not found"),
+    (ConnectionRefusedError, FailureKind.REFUSED, "the connection was refused: nothing listens there"),
+    (ConnectionError, FailureKind.RESET, "the connection was reset while it was being opened"),
+)
+
+
+def _failure_to_connect(cause: BaseException) -> tuple[FailureKind, str] | None:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return FailureKind.TLS, f"the certificate was not accepted: {cause.verify_message}"
+    for kind_of_error, kind, sentence in _TO_CONNECT:
+        if isinstance(cause, kind_of_error):
+            return kind, sentence
+    if isinstance(cause, OSError) and cause.errno in _UNREACHABLE:
+        return FailureKind.UNREACHABLE, "the host cannot be reached"
+    return None
 
 
 def _failure_of_head(error: BaseException, causes: list[BaseException]) -> tuple[FailureKind, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 import time
@@ -39,9 +40,9 @@ _CHATTY = ("httpcore2.connection", "httpcore2.http11", "httpcore2.proxy", "httpx
 class HttpSender:
     """Sends requests to one origin; an async context manager.
 
-    Every exchange has a connection of its own: nothing of one answer can leak into the next, and no idle connection that
-    the peer closes in the same moment can look like a reset. Redirects are not followed, cookies not kept, proxies of the
-    environment not used, and nothing is added to a request but what ``complete_headers`` says.
+    Every exchange has a connection of its own: nothing of one answer can leak into the next, and no idle connection
+    that the peer closes in the same moment can look like a reset. Redirects are not followed, cookies not kept, proxies
+    of the environment not used, and nothing is added to a request but what ``complete_headers`` says.
 
     Attributes:
         origin: Where the requests go.
@@ -84,8 +85,8 @@ class HttpSender:
     async def send(self, request: WireRequest) -> Outcome:
         """Send a request and take in the whole answer.
 
-        A request that httpx2 would refuse or change (whitespace around a header value, a wrong ``Content-Length``, ``Host``
-        not first) goes out over a plain socket instead, byte for byte as given.
+        A request that httpx2 would refuse or change (whitespace around a header value, a wrong ``Content-Length``,
+        ``Host`` not first) goes out over a plain socket instead, byte for byte as given.
 
         Returns:
             The answer, or why there is none: a server can't make this raise.
@@ -189,11 +190,12 @@ class _Exchange:
     async def _read(self, response: httpx2.Response, reception: Reception, timer: PhaseTimer) -> Outcome:
         if reception.stop is None:
             try:
-                async for data in response.aiter_raw():
-                    await reception.feed(self._now(), data)
-                    if reception.stop is not None:
-                        break
-                    timer.arrived()
+                async with contextlib.aclosing(response.aiter_raw()) as pieces:
+                    async for data in pieces:
+                        await reception.feed(self._now(), data)
+                        if reception.stop is not None:
+                            break
+                        timer.arrived()
             except httpx2.TransportError as error:
                 ending, detail = broken_body(error)
                 return reception.answer(ending, detail, self._now(), self._started_at)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from llmapi_conformance import __version__
 from llmapi_conformance.errors import TargetError
-from llmapi_conformance.evidence.exchange import Ending, Headers
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Ending, Headers
 
 OnEvent = Callable[[int], Awaitable[None]]
 """Called with 1 for the first server-sent event, 2 for the second, while the stream goes on."""
@@ -101,7 +103,10 @@ class WireRequest:
 
 
 def complete_headers(request: WireRequest, origin: Origin) -> Headers:
-    """The headers as they are sent: ``Host``, ours, the request's in their order, then ``Content-Length``; each of ours only when absent."""
+    """The headers as they are sent: ``Host``, ours, the request's in their order, then ``Content-Length``.
+
+    What the request has of its own takes the place of ours.
+    """
     present = {name.lower() for name, _ in request.headers}
     first: list[tuple[str, str]] = []
     if "host" not in present:

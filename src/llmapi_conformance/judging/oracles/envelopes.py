@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, Literal
 
 Envelope = Literal["anthropic", "openai", "openai_image", "google", "none"]
@@ -30,6 +31,7 @@ _FAMILIES: Final[dict[str, Family]] = {
     "streamAntigravityContent": "google",
     "countAntigravityTokens": "google",
 }
+_ALIAS = re.compile(r"(?:Codex)?Alias$")
 _ACCEPTED: Final[dict[Family, frozenset[Envelope]]] = {
     "anthropic": frozenset({"anthropic"}),
     # F9.10 shows a top-level "type":"error" on OpenAI-compatible endpoints too, and images go without param and code.
@@ -76,8 +78,8 @@ def envelope_of(body: Any) -> Envelope:
 
 
 def expected_envelope(operation: str) -> Family:
-    """The envelope family of an operation id; ``any`` where no source names one."""
-    return _FAMILIES.get(operation, "any")
+    """The envelope family of an operation id, an alias included; ``any`` where no source names one."""
+    return _FAMILIES.get(_ALIAS.sub("", operation), "any")
 
 
 def fits(body: Any, family: Family) -> bool:

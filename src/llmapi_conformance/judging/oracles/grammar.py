@@ -182,4 +182,4 @@ def _fits(each: EventClass, kind: str, data: str, value: Any) -> bool:
 
 
 def _spelled(key: Any) -> str:
-    return "without a key" if key is ABSENT else json.dumps(key, ensure_ascii=False)
+    return "without a key" if key is ABSENT else json.dumps(key)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _DAYS: Final = 30
 _DAYS_LIMIT: Final = 90
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 2999
 _OPEN = Access(metered=False)
 _WALLET_PLAN: Final = "钱包余额"
 
@@ -69,9 +71,12 @@ def _date(query: QueryParams, name: str) -> dt.date | None:
     try:
         if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             raise ValueError(text)
-        return dt.date.fromisoformat(text)
+        date = dt.date.fromisoformat(text)
     except ValueError:
         raise wrong_field(name, "must be a date of the form YYYY-MM-DD") from None
+    if not _FIRST_YEAR <= date.year <= _LAST_YEAR:
+        raise wrong_field(name, f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    return date
 
 
 def _zone(name: str) -> dt.tzinfo:
@@ -136,10 +141,7 @@ def _history(account: Account, now: float, window: Window) -> dict[str, Any]:
 
 
 def _midnight(day: dt.date, window: Window, later: int = 0) -> float:
-    try:
-        return dt.datetime.combine(day + dt.timedelta(days=later), dt.time(), window.zone).timestamp()
-    except (OverflowError, ValueError):
-        return float("inf") if day.year > 1 else float("-inf")
+    return dt.datetime.combine(day + dt.timedelta(days=later), dt.time(), window.zone).timestamp()
 
 
 def _sum(by_model: dict[str, Totals]) -> Totals:

@@ -1,0 +1,44 @@
+# Everything is done in .venv; the first call of any target sets it up (Python 3.11 with venv and pip is all it needs).
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/ready
+
+# Where this variable is exported, pytest would rewrite its plugins anew at every start: two to three times slower.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help conform test check tests kill bench lock clean
+
+help:  ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+conform: $(READY)  ## set up, and run the suite against the embedded reference gateway
+	@echo "conform: the whole suite against the reference gateway on 127.0.0.1"
+	@$(BIN)/llmapi-conformance run
+
+test: check tests  ## set up, lint, type-check, and pass the tests (kill tests included)
+
+check: $(READY)
+	@echo "check: ruff, then mypy"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy --no-error-summary
+
+tests: $(READY)
+	@echo "tests: the machinery, then every fault and every legal variation"
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+lock:  ## write the pinned requirement files anew (needs uv)
+	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements/base.txt
+	uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements/dev.txt
+
+clean:  ## remove the environment and what runs left behind
+	rm -rf $(VENV) build dist reports/2* .pytest_cache .mypy_cache .ruff_cache
+
+$(READY): requirements/dev.txt pyproject.toml
+	@echo "setup: a virtual environment in $(VENV), pinned packages with hashes (about half a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with PYTHON=...") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)

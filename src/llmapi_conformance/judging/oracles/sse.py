@@ -1,0 +1,187 @@
+"""Framing of server-sent event streams, whatever the protocol (WHATWG HTML section 9.2, wire rules S1-S10)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from llmapi_conformance.evidence.exchange import NOT_JSON, Ending, Exchange, decode_json
+from llmapi_conformance.evidence.sse import EventStream
+from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
+
+STREAMS: Final = On(mode="stream", outcome="success")
+DONE: Final = "[DONE]"
+_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+_EVENT_LINE = re.compile(rb"(?:^|[\r\n])event(?::|[\r\n]|$)")
+
+
+def stream_of(exchange: Exchange) -> EventStream | None:
+    """The events of an answer, or ``None`` where something else came: a JSON document, a page, nothing.
+
+    That something else came is a finding of the clauses on media types; those on framing have nothing to look at then.
+    """
+    if not exchange.body or exchange.json is not NOT_JSON:
+        return None
+    if exchange.media_type == "text/event-stream":
+        return exchange.events
+    return exchange.events if exchange.events.events else None
+
+
+@oracle("HTTP-F01", on=STREAMS)
+def a_stream_is_utf8(exchange: Exchange) -> Judgement:
+    """Every byte of a stream is UTF-8 (WHATWG-SSE 9.2.5)."""
+    events = stream_of(exchange)
+    if events is None:
+        return
+    yield Examined("stream")
+    offset = events.invalid_utf8
+    if offset is None or _only_cut_at_the_end(exchange, offset):
+        return
+    yield Deviation("UTF-8 throughout", f"a byte 0x{exchange.body[offset]:02x} that is no UTF-8", (offset, offset + 1))
+
+
+@oracle("HTTP-F02", on=STREAMS)
+def a_stream_starts_without_a_byte_order_mark(exchange: Exchange) -> Judgement:
+    """No byte order mark: legal, but clients lose the first event over it (wire section 8)."""
+    events = stream_of(exchange)
+    if events is None:
+        return
+    yield Examined("stream")
+    if events.bom:
+        yield Deviation("a stream that starts with its first event", "a byte order mark before it", (0, 3))
+
+
+@oracle("HTTP-F03", on=STREAMS)
+def a_blank_line_follows_the_last_event(exchange: Exchange) -> Judgement:
+    """An event without its blank line is thrown away by every client (WHATWG-SSE 9.2.6, S7)."""
+    events = stream_of(exchange)
+    if events is None or not exchange.complete:
+        return
+    yield Examined("stream end")
+    if events.incomplete:
+        end = len(exchange.body)
+        yield Deviation(
+            "a blank line after the last event",
+            f"{len(events.incomplete)} bytes of an event that no blank line ends",
+            (end - len(events.incomplete), end),
+        )
+
+
+@oracle("HTTP-F04", on=STREAMS)
+def every_data_payload_is_json_or_done(exchange: Exchange) -> Judgement:
+    """Each event's data is one JSON document, or the literal ``[DONE]`` (defect M18)."""
+    events = stream_of(exchange)
+    if events is None:
+        return
+    if events.events:
+        yield Examined("event data", len(events.events))
+    for event in events.events:
+        if event.data.strip() == DONE:
+            continue
+        if decode_json(event.data.encode("utf-8", "surrogatepass")) is NOT_JSON:
+            yield Deviation("JSON or [DONE] as data", f"data that is neither: {event.data[:80]!r}", (event.start, event.end))
+
+
+@oracle("HTTP-F05", on=STREAMS)
+def no_named_event_goes_without_data(exchange: Exchange) -> Judgement:
+    """A block with ``event:`` and no data is no event, yet OpenAI's clients crash on it (wire section 8)."""
+    events = stream_of(exchange)
+    if events is None:
+        return
+    yield Examined("stream")
+    for start in events.dataless:
+        block = _block(exchange.body, start)
+        if _EVENT_LINE.search(block):
+            yield Deviation("data in every event", f"a block without data: {_quoted(block)}", (start, start + len(block)))
+
+
+@oracle("HTTP-F06", on=STREAMS)
+def a_stream_has_no_id_or_retry_fields(exchange: Exchange) -> Judgement:
+    """``id`` and ``retry`` belong to reconnecting, which these APIs do not do (S9); some clients stumble over them."""
+    events = stream_of(exchange)
+    if events is None:
+        return
+    yield Examined("stream")
+    if events.retries:
+        yield Deviation("no retry field", f"retry: {events.retries[0][:40]}")
+    with_id = next((event for event in events.events if event.id is not None), None)
+    if with_id is not None:
+        yield Deviation("no id field", f"id: {(with_id.id or '')[:40]}", (with_id.start, with_id.end))
+
+
+@oracle("HTTP-F07", on=STREAMS)
+def a_stream_has_no_unknown_fields(exchange: Exchange) -> Judgement:
+    """Fields that the standard does not know are ignored by clients, and so are of no use."""
+    events = stream_of(exchange)
+    if events is None:
+        return
+    yield Examined("stream")
+    if events.unknown_fields:
+        name, start = events.unknown_fields[0]
+        yield Deviation("the fields event and data only", f"a field {name[:40]!r}", (start, start + len(name.encode())))
+
+
+@oracle("HTTP-F08", on=STREAMS)
+def a_stream_brings_an_event(exchange: Exchange) -> Judgement:
+    """A stream that ends as told has at least one event: clients take an empty one for a success without content."""
+    if exchange.media_type != "text/event-stream" or not exchange.complete:
+        return
+    yield Examined("stream")
+    if exchange.json is NOT_JSON and not exchange.events.events:
+        yield Deviation("at least one event", f"{len(exchange.body)} bytes without an event")
+
+
+@oracle("HTTP-P01")
+def a_paced_stream_arrives_as_it_is_made(exchange: Exchange, paced: object) -> Judgement:
+    """Events of an upstream that pauses between them arrive one after another (H3, defect M17).
+
+    Args:
+        exchange: A stream.
+        paced: Seconds between the upstream's first and last delta; anything but a positive number: nobody paced it.
+    """
+    events = stream_of(exchange)
+    if events is None or not isinstance(paced, int | float) or isinstance(paced, bool) or paced <= 0:
+        return
+    if len(events.events) < 3:
+        return
+    yield Examined("paced stream")
+    count, spread = _instants(exchange), events.events[-1].at - events.events[0].at
+    if count < 3 or spread < 0.4 * paced:
+        yield Deviation(
+            f"events spread over about {paced:.2f} s, as the upstream made them",
+            f"{len(events.events)} events at {count} distinct times within {spread:.3f} s",
+        )
+
+
+@oracle("HTTP-P02")
+def a_stream_arrives_in_pieces(exchange: Exchange) -> Judgement:
+    """A longer streamed answer arrives at three distinct times at least (H3)."""
+    events = stream_of(exchange)
+    if events is None or len(events.events) < 6:
+        return
+    yield Examined("stream")
+    if (count := _instants(exchange)) < 3:
+        yield Deviation("events at three distinct times at least", f"{len(events.events)} events at {count}")
+
+
+def _instants(exchange: Exchange, apart: float = 0.004) -> int:
+    """How many arrival times lie apart from the one before, in seconds."""
+    count, last = 0, float("-inf")
+    for event in exchange.events.events:
+        if event.at - last >= apart:
+            count, last = count + 1, event.at
+    return count
+
+
+def _only_cut_at_the_end(exchange: Exchange, offset: int) -> bool:
+    """Whether the bad byte begins a character that the end of an incomplete body cut off."""
+    return exchange.response is not None and exchange.response.ending is not Ending.COMPLETE and len(exchange.body) - offset < 4
+
+
+def _block(body: bytes, start: int) -> bytes:
+    end = _BLANK_LINE.search(body, start)
+    return body[start : end.end() if end else len(body)]
+
+
+def _quoted(block: bytes) -> str:
+    return repr(block[:80].decode("utf-8", "replace").strip())

@@ -1,0 +1,91 @@
+"""What happens around every request: its id, the configured delay, the end of work when the client has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import MutableHeaders
+
+from llmapi_conformance.reference.gateway.envelopes import Family, family_of
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+def with_request_id(app: ASGIApp) -> ASGIApp:
+    """Give each request an id of ours, in `x-request-id` and, on Anthropic's routes, in `request-id` too."""
+
+    async def named(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        request_id = f"req_{secrets.token_hex(12)}"
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                if family_of(scope["path"]) is Family.ANTHROPIC:
+                    headers["request-id"] = request_id
+            await send(message)
+
+        await app(scope, receive, send_named)
+
+    return named
+
+
+def with_delay(app: ASGIApp, milliseconds: int) -> ASGIApp:
+    """Wait before each request is looked at."""
+
+    async def delayed(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(milliseconds / 1000)
+        await app(scope, receive, send)
+
+    return delayed if milliseconds else app
+
+
+def until_client_goes(app: ASGIApp) -> ASGIApp:
+    """End the work on a request, and with it the upstream's, as soon as the client has closed its connection."""
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        body_read, gone = asyncio.Event(), asyncio.Event()
+
+        async def receive_body() -> Message:
+            if body_read.is_set():
+                await gone.wait()
+                return {"type": "http.disconnect"}
+            message = await receive()
+            if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                body_read.set()
+            return message
+
+        async def watch() -> None:
+            await body_read.wait()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            gone.set()
+
+        work = asyncio.ensure_future(app(scope, receive_body, send))
+        watcher = asyncio.ensure_future(watch())
+        try:
+            await asyncio.wait((work, watcher), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            left = not work.done()
+            for task in (watcher, work):
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watcher
+            if left:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await work
+        if not left:
+            work.result()
+
+    return watched

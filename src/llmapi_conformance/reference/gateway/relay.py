@@ -1,0 +1,162 @@
+"""Passing requests on: whole answers and streams, native protocol to native protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from llmapi_conformance.reference.gateway.documents import NotJsonError, compact, parse
+from llmapi_conformance.reference.gateway.sse import KEEP_ALIVE, Comment, Frame, ServerEvent
+from llmapi_conformance.reference.gateway.streams import EventStream, begun
+from llmapi_conformance.reference.gateway.upstream_client import UpstreamFailure
+from llmapi_conformance.reference.gateway.upstream_errors import (
+    ended_early,
+    failure_of_event,
+    not_understood,
+    refusal_of_answer,
+    refusal_of_failure,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from llmapi_conformance.reference.gateway.core import Core
+    from llmapi_conformance.reference.gateway.streams import Dialect
+    from llmapi_conformance.reference.gateway.tally import Tally
+    from llmapi_conformance.reference.gateway.upstream_client import UpstreamStream
+
+DONE: Final = "[DONE]"
+
+
+async def whole_answer(
+    core: Core, path: str, body: Mapping[str, Any], headers: Mapping[str, str], dialect: Dialect
+) -> tuple[bytes, dict[str, Any]]:
+    """Ask the upstream and return its answer as bytes and as a document.
+
+    Raises:
+        Refusal: The upstream refused or failed, or its answer is no JSON object, or is an error under a 200 (rule E2).
+    """
+    try:
+        answer = await core.upstream.post(path, compact(body).encode(), headers)
+    except UpstreamFailure as failure:
+        raise refusal_of_failure(failure, dialect.family) from None
+    if answer.status != 200:
+        raise refusal_of_answer(answer.status, answer.headers, answer.body, dialect.family)
+    try:
+        document = parse(answer.body)
+    except NotJsonError:
+        document = None
+    if not isinstance(document, dict) or "error" in document:
+        raise refusal_of_failure(not_understood(), dialect.family)
+    return answer.body, document
+
+
+async def stream_answer(
+    core: Core,
+    path: str,
+    body: Mapping[str, Any],
+    headers: Mapping[str, str],
+    dialect: Dialect,
+    pipe: Callable[[AsyncGenerator[Frame]], AsyncGenerator[Frame]],
+) -> EventStream:
+    """Ask the upstream for a stream and return the answer that carries it on through a pipe.
+
+    Raises:
+        Refusal: The upstream refused or failed before its first event.
+    """
+    try:
+        stream = await core.upstream.open(path, compact(body).encode(), headers)
+        try:
+            if stream.status != 200:
+                raise refusal_of_answer(stream.status, stream.headers, await stream.read(), dialect.family)
+            if not stream.is_stream:
+                raise not_understood()
+        except BaseException:
+            await stream.aclose()
+            raise
+        frames = await begun(pipe(_owned(stream)))
+    except UpstreamFailure as failure:
+        raise refusal_of_failure(failure, dialect.family) from None
+    return EventStream(frames, dialect, core.settings.heartbeat_seconds)
+
+
+async def _owned(stream: UpstreamStream) -> AsyncGenerator[Frame]:
+    try:
+        async for frame in stream.frames():
+            yield frame
+    finally:
+        await stream.aclose()
+
+
+async def relay_messages(frames: AsyncGenerator[Frame], tally: Tally) -> AsyncGenerator[Frame]:
+    """Pass a Messages stream on, event by event, until `message_stop`.
+
+    Raises:
+        UpstreamFailure: The upstream sent an error event, or something that is no event of the protocol, or stopped early.
+    """
+    async for frame in frames:
+        if isinstance(frame, Comment):
+            yield KEEP_ALIVE
+            continue
+        document = event_document(frame)
+        kind = str(document.get("type"))
+        if kind == "error":
+            raise failure_of_event(document)
+        if kind == "message_start":
+            message = document.get("message")
+            tally.see_messages(message.get("usage") if isinstance(message, dict) else None)
+        tally.see_messages(document.get("usage"))
+        if kind == "message_stop":
+            tally.book()
+        yield ServerEvent(one_line(frame.data, document), frame.event or kind)
+        if kind == "message_stop":
+            return
+    raise ended_early()
+
+
+async def relay_chat(frames: AsyncGenerator[Frame], tally: Tally, *, with_usage: bool) -> AsyncGenerator[Frame]:
+    """Pass a Chat stream on, chunk by chunk, until `[DONE]`.
+
+    The upstream is always asked for usage, which the ledger needs; the client sees it only if it asked too (rule C-S5).
+
+    Raises:
+        UpstreamFailure: The upstream sent an error, or something that is no chunk, or stopped early.
+    """
+    async for frame in frames:
+        if isinstance(frame, Comment):
+            yield KEEP_ALIVE
+            continue
+        if frame.data.strip() == DONE:
+            tally.book()
+            yield ServerEvent(DONE)
+            return
+        document = event_document(frame)
+        if "error" in document:
+            raise failure_of_event(document)
+        tally.see_chat(document.get("usage"))
+        if with_usage or "usage" not in document:
+            yield ServerEvent(one_line(frame.data, document))
+        elif document.get("choices"):
+            del document["usage"]
+            yield ServerEvent(compact(document))
+    raise ended_early()
+
+
+def event_document(frame: ServerEvent) -> dict[str, Any]:
+    """Return the JSON object that an event carries.
+
+    Raises:
+        UpstreamFailure: It carries something else.
+    """
+    try:
+        document = parse(frame.data)
+    except NotJsonError:
+        document = None
+    if not isinstance(document, dict):
+        raise not_understood()
+    return document
+
+
+def one_line(data: str, document: Mapping[str, Any]) -> str:
+    """Return the data of an event on a single line, to the character where it already is."""
+    return compact(document) if "\n" in data else data
+

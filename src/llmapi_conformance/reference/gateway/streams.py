@@ -1,0 +1,117 @@
+"""Streamed answers: framing, heartbeat, the protocol's error event, the end (wire-grammars.md sections 1.4, 2.3, 10)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import Response
+
+from llmapi_conformance.reference.gateway.documents import compact
+from llmapi_conformance.reference.gateway.envelopes import Family, anthropic_type, openai_error
+from llmapi_conformance.reference.gateway.sse import KEEP_ALIVE, Comment, Frame, ServerEvent
+from llmapi_conformance.reference.gateway.upstream_client import UpstreamFailure
+from llmapi_conformance.reference.gateway.upstream_errors import ended_early, refusal_of_failure
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from starlette.types import Receive, Scope, Send
+
+_HEADERS: Final = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",
+}
+_PING: Final = ServerEvent('{"type":"ping"}', "ping")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a protocol says that it is still there, and that it failed."""
+
+    family: Family
+    heartbeat: Frame
+
+    def failed(self, failure: UpstreamFailure, request_id: str) -> ServerEvent:
+        """Return the error event that ends a stream (rules A-S11, C-S6)."""
+        refusal = refusal_of_failure(failure, self.family)
+        if self.family is Family.ANTHROPIC:
+            error = {"type": anthropic_type(refusal.status), "message": refusal.message}
+            document = {"type": "error", "error": error, "request_id": request_id}
+            return ServerEvent(compact(document), "error")
+        return ServerEvent(compact({"error": openai_error(refusal)}))
+
+
+MESSAGES_DIALECT: Final = Dialect(Family.ANTHROPIC, _PING)
+CHAT_DIALECT: Final = Dialect(Family.OPENAI, KEEP_ALIVE)
+
+
+async def begun(frames: AsyncGenerator[Frame]) -> AsyncGenerator[Frame]:
+    """Wait for the first event of a stream, so that what fails before it is still an HTTP error (rule E1).
+
+    Raises:
+        UpstreamFailure: The stream failed, or ended, before its first event.
+    """
+    try:
+        async for frame in frames:
+            if not isinstance(frame, Comment):
+                return _resumed(frame, frames)
+    except BaseException:
+        await frames.aclose()
+        raise
+    raise ended_early()
+
+
+async def _resumed(first: Frame, rest: AsyncGenerator[Frame]) -> AsyncGenerator[Frame]:
+    async with contextlib.aclosing(rest):
+        yield first
+        async for frame in rest:
+            yield frame
+
+
+class EventStream(Response):
+    """A stream of events, sent one by one as they come."""
+
+    def __init__(self, frames: AsyncGenerator[Frame], dialect: Dialect, heartbeat_seconds: float) -> None:
+        super().__init__(headers=_HEADERS)
+        # A stream has no length: it is framed by the transfer coding.
+        del self.headers["content-length"]
+        self._frames = frames
+        self._dialect = dialect
+        self._heartbeat_seconds = heartbeat_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+        """Send the stream; an upstream that fails on the way is told in the protocol's error event."""
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        await send(start)
+        async with contextlib.aclosing(self._frames):
+            try:
+                async for frame in self._with_heartbeat():
+                    await _send_piece(send, frame.encode())
+            except UpstreamFailure as failure:
+                event = self._dialect.failed(failure, scope["state"]["request_id"])
+                await _send_piece(send, event.encode())
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _with_heartbeat(self) -> AsyncIterator[Frame]:
+        while True:
+            waiting = asyncio.ensure_future(anext(self._frames, None))
+            try:
+                while not (await asyncio.wait((waiting,), timeout=self._heartbeat_seconds))[0]:
+                    yield self._dialect.heartbeat
+                frame = waiting.result()
+            finally:
+                if not waiting.done():
+                    waiting.cancel()
+                    with contextlib.suppress(asyncio.CancelledError, UpstreamFailure):
+                        await waiting
+            if frame is None:
+                return
+            yield frame
+
+
+async def _send_piece(send: Send, piece: bytes) -> None:
+    await send({"type": "http.response.body", "body": piece, "more_body": True})

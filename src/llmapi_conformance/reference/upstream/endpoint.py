@@ -1,0 +1,125 @@
+"""What happens to every request of the public surface: read, logged, authenticated, answered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import Headers, QueryParams
+
+from llmapi_conformance.reference.upstream.answers import refusal, with_headers
+from llmapi_conformance.reference.upstream.delivery import deliver
+from llmapi_conformance.reference.upstream.directives import find_nonce
+from llmapi_conformance.reference.upstream.errors import ApiError
+from llmapi_conformance.reference.upstream.log import Log, LogEntry, Protocol
+from llmapi_conformance.reference.upstream.releases import Releases
+from llmapi_conformance.reference.upstream.vendors import Vendor, check_key, new_id, vendor_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    from llmapi_conformance.reference.upstream.answers import Answer
+
+BODY_BYTES = 32 * 1024 * 1024
+"""The longest request body (wire-grammars.md section 1.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the requests of one upstream share.
+
+    Attributes:
+        provider_key: The only key that is accepted.
+        strict: Check the key and the version; otherwise anything goes.
+        leaks: The headers that `leak-headers` sends.
+        log: The requests received.
+        releases: The tokens that hold answers back.
+    """
+
+    provider_key: str
+    strict: bool
+    leaks: tuple[tuple[str, str], ...]
+    log: Log = field(default_factory=Log)
+    releases: Releases = field(default_factory=Releases)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that may be answered."""
+
+    state: State
+    vendor: Vendor
+    id: str
+    headers: Headers
+    query: QueryParams
+    body: bytes
+    entry: LogEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An ASGI application that answers one path.
+
+    Attributes:
+        state: What the requests share.
+        protocol: The word for the log.
+        vendor: Whose path it is; None: both use it and the headers tell.
+        answer: Makes the answer; it may raise ApiError.
+        public: No key is needed.
+    """
+
+    state: State
+    protocol: Protocol
+    vendor: Vendor | None
+    answer: Callable[[Request], Answer]
+    public: bool = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        headers = Headers(scope=scope)
+        vendor = self.vendor or vendor_of(headers)
+        request_id = new_id("req_")
+        body, complete = await _read_body(receive)
+        entry = self.state.log.add(
+            nonce=find_nonce(body.decode("utf-8", errors="replace")),
+            method=scope["method"],
+            path=scope["path"],
+            protocol=self.protocol,
+            headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+            body=_parsed(body),
+        )
+        request = Request(self.state, vendor, request_id, headers, QueryParams(scope["query_string"]), body, entry)
+        try:
+            if self.state.strict and not self.public:
+                check_key(vendor, headers, self.state.provider_key)
+            if not complete:
+                raise ApiError(413, f"The request body is longer than {BODY_BYTES} bytes.")
+            answer = self.answer(request)
+        except ApiError as error:
+            answer = refusal(error, vendor, request_id)
+        identified = with_headers(answer, ((vendor.id_header, request_id),))
+        await deliver(identified, entry, self.state.releases, receive, send)
+
+
+async def _read_body(receive: Receive) -> tuple[bytes, bool]:
+    """Read a request body, or as much of it as is allowed, and say whether that is all."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return bytes(body), True
+        body += message.get("body", b"")
+        if len(body) > BODY_BYTES:
+            return bytes(body[:BODY_BYTES]), False
+        if not message.get("more_body", False):
+            return bytes(body), True
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,96 @@
+"""What a vendor does the same way on all its routes: credentials, request ids, error envelopes, models."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llmapi_conformance.reference.upstream.errors import ApiError, anthropic_envelope, openai_envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.datastructures import Headers
+
+ANTHROPIC_VERSIONS = ("2023-06-01", "2026-10-21")
+"""The values of `anthropic-version` that are alive (wire-grammars.md section 1.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """A vendor's habits.
+
+    Attributes:
+        name: Its name.
+        id_header: The response header with the request id.
+        envelope: Writes its error document.
+        presented_key: Reads the credential from a request's headers.
+        models: The ids of its models and the Unix second of each one's making, newest first.
+    """
+
+    name: str
+    id_header: str
+    envelope: Callable[[ApiError, str], dict[str, Any]]
+    presented_key: Callable[[Headers], str | None]
+    models: Mapping[str, int]
+
+
+def check_key(vendor: Vendor, headers: Headers, provider_key: str) -> None:
+    """Compare the credential of a request with the provider key.
+
+    Raises:
+        ApiError: 401, it is missing or another one.
+    """
+    presented = vendor.presented_key(headers)
+    if presented is None or not hmac.compare_digest(presented.encode("utf-8"), provider_key.encode("utf-8")):
+        raise ApiError(401, "The API key is missing or invalid.")
+
+
+def check_version(headers: Headers) -> None:
+    """Check the `anthropic-version` of a request.
+
+    Raises:
+        ApiError: 400, it is missing or unknown.
+    """
+    version = headers.get("anthropic-version")
+    if version is None:
+        raise ApiError(400, "anthropic-version: header is required")
+    if version not in ANTHROPIC_VERSIONS:
+        raise ApiError(400, "anthropic-version: the value is not a valid version")
+
+
+def vendor_of(headers: Headers) -> Vendor:
+    """Tell the vendor where the path doesn't: Anthropic's clients send `anthropic-version`."""
+    return ANTHROPIC if "anthropic-version" in headers else OPENAI
+
+
+def new_id(prefix: str) -> str:
+    """Return a fresh id, random beyond guessing."""
+    return prefix + secrets.token_hex(12)
+
+
+def _bearer(headers: Headers) -> str | None:
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else None
+
+
+def _anthropic_key(headers: Headers) -> str | None:
+    return headers.get("x-api-key") or _bearer(headers)
+
+
+ANTHROPIC = Vendor(
+    name="anthropic",
+    id_header="request-id",
+    envelope=anthropic_envelope,
+    presented_key=_anthropic_key,
+    models={"claude-haiku-4-5": 1_760_486_400, "claude-sonnet-4-5": 1_759_104_000},
+)
+OPENAI = Vendor(
+    name="openai",
+    id_header="x-request-id",
+    envelope=openai_envelope,
+    presented_key=_bearer,
+    models={"gpt-image-2": 1_776_729_600, "gpt-5.1": 1_762_992_000, "gpt-5.1-mini": 1_762_992_000},
+)

@@ -1,0 +1,149 @@
+"""The terminal: progress while a run goes on, and its summary in 80 columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from llmapi_conformance.judging.verdicts import ClauseVerdict, Finding, Verdict
+from llmapi_conformance.reporting.curl import curl_line
+from llmapi_conformance.reporting.excerpt import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmapi_conformance.sending.plan import Plan
+    from llmapi_conformance.target.profile import Profile
+    from llmapi_conformance.target.target import Target
+
+STYLES = {
+    Verdict.ERROR: "bold magenta",
+    Verdict.FAILED: "bold red",
+    Verdict.WARNED: "yellow",
+    Verdict.NOTED: "cyan",
+    Verdict.INCONCLUSIVE: "magenta",
+    Verdict.PASSED: "green",
+    Verdict.NOT_OBSERVED: "dim",
+    Verdict.NOT_OFFERED: "dim",
+    Verdict.WAIVED: "blue",
+}
+_HEADLINES = {
+    0: ("green", "conformant"),
+    1: ("bold red", "findings"),
+    2: ("bold magenta", "this run can't be trusted"),
+    3: ("magenta", "inconclusive"),
+}
+MOST_FINDINGS = 3
+"""Findings shown per clause; all are in ``verdicts.json``."""
+_WIDEST = 100
+
+
+def print_summary(console: Console, results: Sequence[ClauseVerdict], document: dict[str, Any]) -> None:
+    """Findings, counts by surface, figures, and the verdict as the last line but the files."""
+    base_url = str(document["target"].get("base_url", ""))
+    for verdict in (Verdict.NOTED, Verdict.WARNED, Verdict.FAILED):
+        for one in results:
+            if one.verdict is verdict:
+                console.print(_clause_block(one, base_url, brief=verdict is Verdict.NOTED))
+    for verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR):
+        for one in results:
+            if one.verdict is verdict:
+                line = Text(f"{one.clause.id} {verdict.value} ", STYLES[verdict])
+                console.print(line.append(printable(one.reason), "default"))
+    console.print(_surfaces(results))
+    figures = document["figures"]
+    console.print(
+        f"{figures['requests']} requests, {figures['clauses_judged']} clauses judged, "
+        f"{figures['clauses_per_request']:.2f} clauses per request",
+        style="dim",
+    )
+    for problem in document["problems"]:
+        console.print(Text(f"problem: {printable(problem)}", "bold magenta"))
+    style, headline = _HEADLINES[document["exit_status"]]
+    failed = [one for one in results if one.verdict is Verdict.FAILED]
+    first = f": {failed[0].clause.id} {failed[0].clause.statement}" if failed else ""
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    console.print(Text(f"{document['target']['name']}: {headline}{first}{more}", style))
+
+
+def print_plan(console: Console, plan: Plan, target: Target, profile: Profile, checks: int) -> None:
+    """What would be sent, what can't be tried and why, and what it would cost."""
+    table = Table(title=f"Plan for {target.name}", title_justify="left", box=None, pad_edge=False)
+    table.add_column("scenario", overflow="fold")
+    table.add_column("role", overflow="fold")
+    for column in ("requests", "tokens in", "out"):
+        table.add_column(column, justify="right")
+    for step in plan.steps:
+        if not step.obstacle:
+            cost = step.instance.scenario.cost
+            table.add_row(
+                step.instance.key,
+                step.instance.role or "none",
+                str(cost.requests),
+                str(cost.input_tokens),
+                str(cost.output_tokens),
+            )
+    console.print(table)
+    obstacles = Counter(step.obstacle for step in plan.steps if step.obstacle)
+    for reason, count in sorted(obstacles.items()):
+        console.print(Text(f"can't be tried: {count} scenario{'s' * (count > 1)}: {reason}", "yellow"))
+    cost = plan.cost
+    console.print(
+        f"{checks} checks; at most {cost.requests} requests, {cost.input_tokens} tokens in, "
+        f"{cost.output_tokens} tokens out (first attempts; {profile.retries} retries each at most)"
+    )
+    if excess := plan.exceeds(profile):
+        console.print(Text(f"over the budget: {excess}", "bold red"))
+    else:
+        console.print(Text(f"within the profile {profile.name}", "green"))
+
+
+def _clause_block(one: ClauseVerdict, base_url: str, *, brief: bool) -> Group:
+    clause = one.clause
+    heading = Text(f"{clause.id} {one.verdict.value}", STYLES[one.verdict])
+    heading.append(f"  {one.level} {clause.basis}  {clause.source}", "dim")
+    parts: list[Any] = [heading, Text(f"  {clause.statement}")]
+    shown = one.findings[: 1 if brief else MOST_FINDINGS]
+    parts.extend(_finding_grid(finding, base_url, brief=brief) for finding in shown)
+    if len(one.findings) > len(shown):
+        parts.append(Text(f"  and {len(one.findings) - len(shown)} more like it, all in verdicts.json", "dim"))
+    parts.append(Text())
+    return Group(*parts)
+
+
+def _finding_grid(finding: Finding, base_url: str, *, brief: bool) -> Table:
+    grid = Table.grid(padding=(0, 1, 0, 0), pad_edge=True)
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    rows = [("expected", finding.expected), ("observed", finding.observed[:400])]
+    if finding.exchange and not brief:
+        rows += [("exchange", finding.exchange.id), ("reproduce", curl_line(finding.exchange, base_url)[:900])]
+    for name, value in rows:
+        grid.add_row(f" {name}", Text(printable(value)))
+    return grid
+
+
+def _surfaces(results: Sequence[ClauseVerdict]) -> Table:
+    counts: dict[str, Counter[Verdict]] = {}
+    for one in results:
+        counts.setdefault(one.clause.surface, Counter())[one.verdict] += 1
+    seen = [verdict for verdict in Verdict if any(row[verdict] for row in counts.values())]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("surface")
+    for verdict in seen:
+        table.add_column(Text(verdict.value.replace("_", " "), STYLES[verdict]), justify="right")
+    for surface, row in counts.items():
+        table.add_row(surface, *(Text(str(row[v]), STYLES[v]) if row[v] else Text("·", "dim") for v in seen))
+    return table
+
+
+def console_for_people() -> Console:
+    """A console that wraps long lines at the terminal's width, and at a readable one in a log file."""
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = _WIDEST
+    return console

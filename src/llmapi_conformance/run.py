@@ -1,0 +1,347 @@
+"""A run: from a target, or from a recording, to verdicts and reports."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from llmapi_conformance import __version__
+from llmapi_conformance.contract.clauses import Basis
+from llmapi_conformance.contract.contract import Contract, load_contract
+from llmapi_conformance.errors import TargetError
+from llmapi_conformance.evidence.journal import Journal
+from llmapi_conformance.evidence.results import ResultStatus
+from llmapi_conformance.judging.check import Check, checking
+from llmapi_conformance.judging.verdicts import (
+    ClauseVerdict,
+    Terms,
+    Verdict,
+    check_verdict,
+    exit_status,
+    verdicts,
+)
+from llmapi_conformance.reporting.document import RunFacts, document, write_document
+from llmapi_conformance.reporting.text import finding_text
+from llmapi_conformance.scenario_fixtures import instances_of
+from llmapi_conformance.sending.conductor import Conductor, Setting
+from llmapi_conformance.sending.embedded import Reference, embedded_target, start_reference
+from llmapi_conformance.sending.plan import Plan, make_plan
+from llmapi_conformance.sending.replayer import Replayer
+from llmapi_conformance.target.description import describe, described
+from llmapi_conformance.target.files import load_target
+from llmapi_conformance.target.keyring import Keyring
+from llmapi_conformance.target.profile import Profile, profile_named
+from llmapi_conformance.target.target import Target
+from llmapi_conformance.tree import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.sending.scenario import Instance
+
+EMBEDDED = "embedded"
+"""Names the reference gateway as the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for.
+
+    Attributes:
+        target: Path of a target file, or ``embedded``; empty for a replay.
+        replay: Path of a recording, empty for a live run.
+        profile: Name of the profile; a replay takes that of the recording.
+        report_dir: Where recording and reports go.
+        selection: What narrows the checks, as plain JSON, for the recording.
+        fail_on_warned: Whether a broken SHOULD fails the run.
+        fault: Of the reference gateway.
+        variations: Of the reference gateway.
+        delay_ms: Of the reference gateway.
+    """
+
+    report_dir: Path
+    target: str = ""
+    replay: str = ""
+    profile: str = "gate"
+    selection: dict[str, Any] | None = None
+    fail_on_warned: bool = False
+    fault: str = ""
+    variations: tuple[str, ...] = ()
+    delay_ms: int = 0
+
+
+class Run:
+    """Everything between a target, or a recording, and the verdicts.
+
+    Attributes:
+        plan: What is sent; empty until the checks are collected.
+        results: The verdicts; empty until the run is finished.
+        document: What ``verdicts.json`` says; empty until the run is finished.
+    """
+
+    def __init__(self, request: Request) -> None:
+        """Prepare; nothing is sent yet.
+
+        Raises:
+            ConformanceError: Target file, keyring, recording or contract can't be used.
+        """
+        self.request = request
+        self.contract: Contract = load_contract(tree())
+        self.plan = Plan(())
+        self.results: list[ClauseVerdict] = []
+        self.document: dict[str, Any] = {}
+        self.problems: list[str] = []
+        self._checks: list[Check] = []
+        self._reference: Reference | None = None
+        self._journal: Journal | None = None
+        self._source: Conductor | Replayer | None = None
+        self._secrets: dict[str, str] = {}
+        self._keyring = Keyring({})
+        self.started_at = time.time()
+        if request.replay:
+            self._source = replayer = Replayer(Path(request.replay))
+            opening = replayer.recording.opening
+            self.target: Target = described(opening.target)
+            self.profile: Profile = profile_named(opening.profile)
+            self.selection: dict[str, Any] = dict(opening.selection)
+            self.started_at = opening.started_at
+        else:
+            self.profile = profile_named(request.profile)
+            self.selection = request.selection or {}
+            if request.target == EMBEDDED:
+                self.target = Target(name="reference gateway", base_url="", roles={})
+            else:
+                self.target, self._keyring, self._secrets = load_target(Path(request.target))
+        self._check_names()
+
+    @property
+    def terms(self) -> Terms:
+        """What the target promised."""
+        return Terms(
+            claims=self.target.claims,
+            offers=self.target.offers,
+            not_offered=self.target.not_offered,
+            overrides=self.target.overrides,
+            strict=bool(self.selection.get("fail_on_warned")),
+            gaps_fail=self.profile.gaps_fail,
+        )
+
+    def prepare_target(self) -> None:
+        """Start the embedded target, when it is the target.
+
+        Raises:
+            TargetError: It does not start.
+        """
+        if self.request.target == EMBEDDED and self._reference is None:
+            self._reference = start_reference(
+                fault=self.request.fault, variations=self.request.variations, delay_ms=self.request.delay_ms
+            )
+            self.target, self._keyring = embedded_target(self._reference.announcement)
+
+    def plan_for(self, items: Sequence[pytest.Function]) -> Plan:
+        """What has to be sent for these checks."""
+        wanted: dict[Instance, None] = {}
+        for item in items:
+            wanted.update(dict.fromkeys(instances_of(item)))
+        self.plan = make_plan(self.target, wanted)
+        return self.plan
+
+    def begin(self, items: Sequence[pytest.Function]) -> None:
+        """Open the recording, look at the target and start sending.
+
+        Raises:
+            ConformanceError: The target can't be used, or the recording can't be written.
+        """
+        if self.request.replay:
+            return
+        self.prepare_target()
+        plan = self.plan_for(items)
+        self.request.report_dir.mkdir(parents=True, exist_ok=True)
+        path = self.recording_path
+        path.unlink(missing_ok=True)
+        self._journal = Journal(
+            path,
+            tool_version=__version__,
+            contract_digest=self.contract.digest,
+            target=describe(self.target),
+            profile=self.profile.name,
+            selection=self.selection,
+            started_at=self.started_at,
+        )
+        setting = Setting(self.target, self._keyring, self.profile, self.contract.operations, self._secrets)
+        self._source = conductor = Conductor(setting, self._journal)
+        conductor.preflight()
+        conductor.begin(plan)
+
+    @property
+    def recording_path(self) -> Path:
+        """Where the recording is: the one that is judged, or the one that is written."""
+        return Path(self.request.replay) if self.request.replay else self.request.report_dir / "recording.jsonl"
+
+    def value_for_check(self, instance: Instance) -> tuple[Any, str]:
+        """A scenario's result for the open check, or the reason why there is none."""
+        if self._source is None:
+            raise RuntimeError("the run has not begun")
+        result = self._source.result(instance)
+        if result.status is ResultStatus.DONE:
+            return result.value, ""
+        if self._checks:
+            self._checks[-1].stop(result.status, result.reason)
+        return None, f"{result.status.value.replace('_', ' ')}: {result.reason}"
+
+    def every_exchange(self) -> list[Exchange]:
+        """Every exchange of the run, in an order that does not depend on when they ended."""
+        if self._source is None:
+            raise RuntimeError("the run has not begun")
+        self._source.wait()
+        return sorted(self._source.exchanges, key=lambda one: (one.scenario, one.parameters, one.step, one.attempt))
+
+    @contextmanager
+    def open_check(self, name: str, clauses: tuple[str, ...]) -> Iterator[Check]:
+        """Collect what one check sees."""
+        check = Check(name, clauses)
+        self._checks.append(check)
+        with checking(check):
+            yield check
+
+    def check_crashed(self, error: BaseException) -> None:
+        """The open check failed by itself, not the gateway."""
+        check = self._checks[-1]
+        if check.status is ResultStatus.DONE:
+            check.stop(ResultStatus.ERROR, f"the check failed: {type(error).__name__}: {error}")
+
+    def outcome_of_check(self) -> tuple[str, str]:
+        """``passed``, ``failed`` or ``skipped`` for the open check, and the text for pytest."""
+        check = self._checks[-1]
+        clauses = [self.contract.clauses[name] for name in check.clauses]
+        offered = [clause for clause in clauses if not self.terms.declined(clause)]
+        if not offered:
+            return "skipped", "; ".join(
+                dict.fromkeys(f"not offered: {self.terms.declined(clause)}" for clause in clauses)
+            )
+        said = {clause.id: check_verdict(check, clause, self.terms) for clause in offered}
+        if any(one.verdict is Verdict.FAILED for one in said.values()):
+            failed = verdicts(offered, [check], self.terms)
+            texts = [
+                finding_text(one, finding, self.target.base_url)
+                for one in failed
+                for finding in one.findings
+                if finding.verdict is Verdict.FAILED
+            ]
+            return "failed", "\n".join(texts)
+        for verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_OBSERVED):
+            if all(one.verdict is verdict for one in said.values()):
+                reasons = "; ".join(dict.fromkeys(one.reason for one in said.values()))
+                return "skipped", f"{verdict.value.replace('_', ' ')}: {reasons}"
+        return "passed", ""
+
+    def finish(self, pytest_status: int) -> int:
+        """Judge, write the reports, and return the exit status (DESIGN section 3)."""
+        ended_at = self._end_recording(pytest_status)
+        exchanges = self.every_exchange() if self._source else []
+        active = self.contract.clauses.values()
+        self.results = verdicts(active, self._checks, self.terms)
+        if not self.request.replay and self._source is not None and not any(one.succeeded for one in exchanges):
+            self.problems.append("nothing was observed: no request was answered with success")
+        if pytest_status in _NOT_RUN:
+            self.problems.append(_NOT_RUN[pytest_status])
+        status = exit_status(self.results, trusted=not self.problems)
+        facts = RunFacts(
+            target=describe(self.target),
+            profile=self.profile.name,
+            selection=self.selection,
+            contract=self.contract.digest,
+            started_at=self.started_at,
+            ended_at=ended_at,
+            problems=tuple(self.problems),
+        )
+        self.document = document(facts, self.results, exchanges, status)
+        write_document(self.request.report_dir / "verdicts.json", self.document)
+        self.close()
+        return status
+
+    def close(self) -> None:
+        """Stop whatever still runs; may be called again."""
+        if self._source is not None:
+            self._source.close()
+        if self._journal is not None:
+            self._journal.close(reason="the run ended early")
+        if self._reference is not None:
+            self._reference.stop()
+            self._reference = None
+
+    def _end_recording(self, pytest_status: int) -> float:
+        if isinstance(self._source, Replayer):
+            recording = self._source.recording
+            self.problems.extend(recording.damaged)
+            return recording.closing.ended_at if recording.closing else recording.opening.started_at
+        ended_at = round(time.time(), 6)
+        if isinstance(self._source, Conductor):
+            if pytest_status == pytest.ExitCode.INTERRUPTED:
+                self._source.close()
+            else:
+                self._source.wait()
+            if self._source.budget.refused:
+                self.problems.append(f"the budget is spent: {self._source.budget.refused}")
+            ended_at = round(time.time(), 6)
+        if self._journal is not None:
+            self._journal.close(ended_at=ended_at)
+        return ended_at
+
+    def _check_names(self) -> None:
+        """Overrides and gaps of a target file name things that exist.
+
+        Raises:
+            TargetError: One does not, or overrides what can't be overridden.
+        """
+        for name in self.target.overrides:
+            clause = self.contract.clauses.get(name)
+            if clause is None:
+                raise TargetError(
+                    f"[overrides] names {name}, which is no clause; see 'llmapi-conformance clauses list'."
+                )
+            if clause.basis is not Basis.ASSUMED:
+                raise TargetError(
+                    f"[overrides] names {name}, whose basis is {clause.basis}; only assumed clauses can be overridden, "
+                    "a waiver is the way for any other."
+                )
+        known = {operation.id for operation in self.contract.operations}
+        for name in self.target.not_offered:
+            surfaces = {clause.surface for clause in self.contract.clauses.values()}
+            if name not in known and name not in self.contract.clauses and name not in surfaces:
+                raise TargetError(f"[not_offered] names {name}, which is no surface, no operation id and no clause.")
+
+
+_NOT_RUN = {
+    int(pytest.ExitCode.INTERRUPTED): "the run was interrupted",
+    int(pytest.ExitCode.INTERNAL_ERROR): "the harness failed",
+    int(pytest.ExitCode.USAGE_ERROR): "the suite could not be started",
+    int(pytest.ExitCode.NO_TESTS_COLLECTED): "no check was selected",
+}
+
+
+def prepare(option: Any) -> Run:
+    """A run from pytest's options.
+
+    Raises:
+        ConformanceError: See ``Run``.
+    """
+    folder = option.report_dir or Path("reports") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    selection = {"keyword": option.keyword, "fail_on_warned": bool(option.fail_on_warned)}
+    return Run(
+        Request(
+            report_dir=Path(folder),
+            target=option.target or "",
+            replay=option.replay or "",
+            profile=option.profile,
+            selection=selection,
+            fail_on_warned=bool(option.fail_on_warned),
+        )
+    )

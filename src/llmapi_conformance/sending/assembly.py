@@ -1,0 +1,102 @@
+"""Puts a request together: final header values for the wire, and what has to be redacted wherever it turns up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from llmapi_conformance.wire.capture import captured_raw_request, captured_request
+from llmapi_conformance.wire.message import Deadlines, Origin, WireRequest, complete_headers
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Headers, Mode, Request
+    from llmapi_conformance.evidence.redaction import Redactor
+    from llmapi_conformance.sending.session import Outgoing
+    from llmapi_conformance.target.target import Target
+
+SHORTEST_SECRET = 8
+"""Characters; what is shorter is no key and would be found everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """One request before redaction: never kept.
+
+    Attributes:
+        wire: For the sender.
+        raw: The exact bytes of a request that a client library would refuse, ``None`` for any other.
+        secrets: Credential characters -> marker, for redacting request and answer.
+    """
+
+    wire: WireRequest
+    raw: bytes | None
+    secrets: dict[str, str]
+
+    def shown(self, origin: Origin, redactor: Redactor) -> Request:
+        """The request as it is kept: keys are markers."""
+        if self.raw is not None:
+            return captured_raw_request(self.raw, redactor)
+        return captured_request(self.wire, complete_headers(self.wire, origin), redactor)
+
+
+def assemble(outgoing: Outgoing, target: Target, role: str, origin: Origin) -> Assembled:
+    """Put a request together for a target."""
+    prefix = urlsplit(target.base_url).path
+    path = prefix + outgoing.target if outgoing.target.startswith("/") else outgoing.target
+    query = outgoing.query_key
+    if query:
+        path += ("&" if "?" in path else "?") + f"key={quote(query.reveal(), safe='')}"
+    headers = (
+        *((one.header, one.value()) for one in outgoing.auth),
+        *outgoing.headers,
+        *target.headers,
+        *(target.roles[role].headers if role in target.roles else ()),
+    )
+    limits = target.timeouts
+    wire = WireRequest(
+        method=outgoing.method,
+        target=path,
+        headers=headers,
+        body=outgoing.body,
+        deadlines=Deadlines(limits.connect, limits.first_byte, limits.idle, limits.total),
+        body_limit=target.body_cap,
+        abort_after_events=outgoing.abort_after_events,
+        on_event=outgoing.on_event,
+    )
+    secrets = {
+        credential.reveal().strip(): f"[[{credential.marker}]]"
+        for credential in (*(one.credential for one in outgoing.auth), query)
+        if credential and len(credential.reveal().strip()) >= SHORTEST_SECRET
+    }
+    raw = _raw(outgoing.head, path, headers, outgoing.body, origin) if outgoing.head else None
+    return Assembled(wire, raw, secrets)
+
+
+def mode_of(outgoing: Outgoing) -> Mode:
+    """Whether the request asks for a stream."""
+    if b'"stream"' not in outgoing.body:
+        return "plain"
+    try:
+        body = json.loads(outgoing.body)
+    except (ValueError, RecursionError):
+        return "plain"
+    return "stream" if isinstance(body, dict) and body.get("stream") is True else "plain"
+
+
+def _raw(head: str, path: str, headers: Headers, body: bytes, origin: Origin) -> bytes:
+    """The bytes of a raw request: its own lines first, then ours, then what is missing."""
+    line, *own = [part for part in head.split("\r\n") if part]
+    method, _, rest = line.partition(" ")
+    present = {entry.partition(":")[0].strip().lower() for entry in own}
+    lines = [f"{method} {path} {rest.rpartition(' ')[2]}"]
+    if "host" not in present:
+        lines.append(f"Host: {origin.authority}")
+    lines += own
+    lines += [f"{name}: {value}" for name, value in headers]
+    if "connection" not in present:
+        lines.append("Connection: close")
+    if not present & {"content-length", "transfer-encoding"} and (body or method in {"POST", "PUT", "PATCH"}):
+        lines.append(f"Content-Length: {len(body)}")
+    return "".join(f"{entry}\r\n" for entry in (*lines, "")).encode("utf-8", "replace") + body

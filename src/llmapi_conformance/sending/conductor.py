@@ -1,0 +1,374 @@
+"""The conductor: starts every selected scenario at once on one background loop; checks wait for their own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from llmapi_conformance.contract.operations import Operation, match_operation
+from llmapi_conformance.errors import BudgetExceeded, TargetError
+from llmapi_conformance.evidence.exchange import Exchange, Request, decode_json
+from llmapi_conformance.evidence.redaction import Redactor
+from llmapi_conformance.evidence.results import ResultStatus, ScenarioResult, ScenarioStopped
+from llmapi_conformance.sending.assembly import SHORTEST_SECRET, assemble, mode_of
+from llmapi_conformance.sending.budget import Budget
+from llmapi_conformance.sending.credentials import Credential, bearer
+from llmapi_conformance.sending.lanes import Lanes
+from llmapi_conformance.sending.plan import Plan, declined, needed_by
+from llmapi_conformance.sending.session import Outgoing, Session
+from llmapi_conformance.wire.capture import captured_response
+from llmapi_conformance.wire.http import HttpSender
+from llmapi_conformance.wire.message import Deadlines, Outcome, WireFailure, WireRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from llmapi_conformance.evidence.journal import Journal
+    from llmapi_conformance.sending.scenario import Instance
+    from llmapi_conformance.target.keyring import Keyring
+    from llmapi_conformance.target.profile import Profile
+    from llmapi_conformance.target.target import Target
+
+_KEY_REFUSED = (400, 401, 403)
+PREFLIGHT_DEADLINE = 10.0
+"""Seconds that the first answer of a target may take."""
+CONTROL_DEADLINE = 10.0
+"""Seconds that a control port of ours may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Everything that a run is conducted with."""
+
+    target: Target
+    keyring: Keyring
+    profile: Profile
+    operations: tuple[Operation, ...]
+    header_secrets: dict[str, str]
+
+
+class Conductor:
+    """Sends what a plan names and keeps the results.
+
+    Attributes:
+        budget: What was spent.
+        exchanges: All exchanges, in the order in which they ended.
+    """
+
+    def __init__(self, setting: Setting, journal: Journal) -> None:
+        self._setting = setting
+        self._journal = journal
+        self.budget = Budget(
+            setting.profile.max_requests, setting.profile.max_input_tokens, setting.profile.max_output_tokens
+        )
+        self.exchanges: list[Exchange] = []
+        self._redactor = Redactor(_secrets(setting))
+        self._own_keys: dict[tuple[str, str], Credential] = {}
+        self._futures: dict[str, Future[ScenarioResult]] = {}
+        self._tasks: dict[str, asyncio.Task[ScenarioResult]] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="conductor", daemon=True)
+        self._thread.start()
+        self._ends_at = time.monotonic() + setting.profile.deadline
+        self._on_loop(self._open())
+
+    @property
+    def target(self) -> Target:
+        """The gateway under test."""
+        return self._setting.target
+
+    def preflight(self) -> None:
+        """See that the target answers and accepts a key.
+
+        Raises:
+            TargetError: It does not; one sentence says what happened and what to do.
+        """
+        self._on_loop(self._preflight())
+
+    def begin(self, plan: Plan) -> None:
+        """Start every instance of the plan; returns at once."""
+        self._on_loop(self._begin(plan))
+
+    def result(self, instance: Instance) -> ScenarioResult:
+        """The result of an instance, when it is there."""
+        future = self._futures.get(instance.key)
+        if future is None:
+            return ScenarioResult(ResultStatus.ERROR, f"{instance.key} was not planned")
+        return future.result()
+
+    def wait(self) -> None:
+        """Until every started instance has a result."""
+        for future in self._futures.values():
+            future.result()
+
+    def close(self) -> None:
+        """Stop what is still under way and close the connections."""
+        if self._loop.is_closed():
+            return
+        self._on_loop(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    # What follows runs on the conductor's loop.
+
+    async def _open(self) -> None:
+        self._lanes = Lanes(self.target.concurrency, self.target.rate)
+        ca_file = Path(self.target.ca_file) if self.target.ca_file else None
+        self._http = await HttpSender(
+            self.target.base_url, concurrency=self.target.concurrency, ca_file=ca_file
+        ).__aenter__()
+        self._controls: dict[str, HttpSender] = {}
+
+    async def _stop(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for sender in (self._http, *self._controls.values()):
+            await sender.__aexit__()
+
+    async def _begin(self, plan: Plan) -> None:
+        for step in plan.steps:
+            instance = step.instance
+            self._futures[instance.key] = Future()
+            self._tasks[instance.key] = self._loop.create_task(self._conduct(instance, step.obstacle))
+
+    async def _conduct(self, instance: Instance, obstacle: str) -> ScenarioResult:
+        try:
+            async with asyncio.timeout(max(0.0, self._ends_at - time.monotonic())):
+                result = await self._perform(instance, obstacle)
+        except TimeoutError:
+            result = ScenarioResult(
+                ResultStatus.INCONCLUSIVE, f"the run's deadline of {self._setting.profile.deadline:.0f} s passed"
+            )
+        except asyncio.CancelledError:
+            result = ScenarioResult(ResultStatus.INCONCLUSIVE, "the run was stopped")
+        except ScenarioStopped as stopped:
+            result = ScenarioResult(stopped.status, stopped.reason)
+        except BudgetExceeded as spent:
+            result = ScenarioResult(ResultStatus.NOT_OBSERVED, f"the budget is spent: {spent}")
+        except Exception as error:  # noqa: BLE001 - a scenario's mistake is the suite's own
+            text = self._redactor.redact_text(f"{type(error).__name__}: {error}")
+            result = ScenarioResult(ResultStatus.ERROR, f"the scenario {instance.key} failed: {text}")
+        self._journal.write_result(
+            instance.scenario.name, instance.parameters, result.status.value, reason=result.reason, value=result.value
+        )
+        self._futures[instance.key].set_result(result)
+        return result
+
+    async def _perform(self, instance: Instance, obstacle: str) -> ScenarioResult:
+        if reason := declined(self.target, instance):
+            return ScenarioResult(ResultStatus.NOT_OFFERED, reason)
+        if obstacle:
+            return ScenarioResult(ResultStatus.NOT_OBSERVED, obstacle)
+        needs: dict[str, Any] = {}
+        for needed in needed_by(instance):
+            result = await asyncio.shield(self._tasks[needed.key])
+            if result.status is not ResultStatus.DONE:
+                return result
+            needs[needed.scenario.name] = result.value
+        scenario = instance.scenario
+        self.budget.reserve(instance.key, scenario.cost)
+        lane = scenario.lane
+        if lane == "own_key" and self.target.gateway_control:
+            await self._fresh_keys(instance)
+            lane = "shared"
+        async with self._lanes.scenario(lane, self._gate_keys(instance)):
+            value = await scenario.function(Session(self, instance), **instance.values, **needs)
+        return ScenarioResult(ResultStatus.DONE, "", value)
+
+    def credential(self, instance: Instance, role: str) -> Credential:
+        """The key of a role: for the lane ``own_key`` on the reference gateway a fresh one of the instance's own."""
+        own = self._own_keys.get((instance.key, role))
+        if own:
+            return own
+        if role not in self._setting.keyring:
+            raise ScenarioStopped(ResultStatus.NOT_OBSERVED, f"no key for role {role}")
+        return Credential(f"key:{role}", self._setting.keyring.reveal(role))
+
+    def _gate_keys(self, instance: Instance) -> list[str]:
+        """Names of the keys that an instance sends with; equal keys of several roles are one."""
+        roles = [role for role in (instance.role, *instance.scenario.also_roles) if role in self._setting.keyring]
+        return [hashlib.sha256(self._setting.keyring.reveal(role).encode()).hexdigest() for role in roles]
+
+    async def _fresh_keys(self, instance: Instance) -> None:
+        for role in (instance.role, *instance.scenario.also_roles):
+            if not role:
+                continue
+            body = ('{"role":"' + role + '"}').encode()
+            answer = await self._ask_control("POST", f"{self.target.gateway_control}/keys", body)
+            made = (
+                decode_json(b"".join(data for _, data in answer.chunks))
+                if not isinstance(answer, WireFailure)
+                else None
+            )
+            if not isinstance(made, dict) or not isinstance(made.get("key"), str):
+                raise TargetError(f"The reference gateway handed out no key for role {role}.")
+            marker = f"key:{role}:own"
+            self._own_keys[instance.key, role] = Credential(marker, made["key"])
+            self._redactor = self._redactor.with_secrets({made["key"]: f"[[{marker}]]"})
+
+    async def send(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Exchange:
+        """Send, record and return one exchange (see ``sending.session.Gateway``)."""
+        operation = self._operation(outgoing)
+        lane = "shared" if (instance.key, instance.role) in self._own_keys else instance.scenario.lane
+        async with self._lanes.request(lane, self._gate_keys(instance)):
+            self.budget.spend(instance.key)
+            assembled = assemble(outgoing, self.target, instance.role, self._http.origin)
+            started_at = time.time()
+            if assembled.raw is not None:
+                outcome = await self._http.send_raw(assembled.raw, like=assembled.wire)
+            else:
+                outcome = await self._http.send(assembled.wire)
+        redactor = self._redactor.with_secrets(assembled.secrets)
+        response, failure = captured_response(outcome, redactor)
+        exchange = Exchange(
+            scenario=instance.scenario.name,
+            parameters=instance.parameters,
+            step=step,
+            attempt=attempt,
+            operation=operation,
+            mode=mode_of(outgoing),
+            role=instance.role,
+            request=assembled.shown(self._http.origin, redactor),
+            response=response,
+            failure=failure,
+            started_at=started_at,
+            label=outgoing.label,
+            disturbed=outgoing.disturbs,
+        )
+        self.keep(exchange)
+        return exchange
+
+    def _operation(self, outgoing: Outgoing) -> str:
+        """The operation that a request means.
+
+        Raises:
+            ScenarioStopped: The target does not offer it.
+        """
+        operation = outgoing.operation
+        if operation is None:
+            matched = match_operation(self._setting.operations, outgoing.method, outgoing.target)
+            operation = matched.id if matched else ""
+            if matched and matched.surface not in self.target.offers:
+                raise ScenarioStopped(
+                    ResultStatus.NOT_OFFERED, f"the target does not offer the surface {matched.surface}"
+                )
+        if operation in self.target.not_offered:
+            raise ScenarioStopped(ResultStatus.NOT_OFFERED, self.target.not_offered[operation])
+        return operation
+
+    def keep(self, exchange: Exchange) -> None:
+        """Write an exchange into the recording."""
+        self._journal.write_exchange(exchange)
+        self.exchanges.append(exchange)
+
+    async def control(self, instance: Instance, step: int, method: str, url: str, operation: str) -> Exchange:
+        """Ask a control port of ours; the caller keeps the answer (see ``sending.session.Gateway``).
+
+        Raises:
+            ScenarioStopped: The port gave no answer.
+        """
+        started_at = time.time()
+        outcome = await self._ask_control(method, url)
+        response, failure = captured_response(outcome, self._redactor)
+        if response is None:
+            raise ScenarioStopped(ResultStatus.ERROR, f"our upstream's control port did not answer: {failure}")
+        parts = urlsplit(url)
+        return Exchange(
+            scenario=instance.scenario.name,
+            parameters=instance.parameters,
+            step=step,
+            operation=operation,
+            mode="plain",
+            role="",
+            request=Request(method, parts.path + (f"?{parts.query}" if parts.query else ""), ()),
+            response=response,
+            started_at=started_at,
+        )
+
+    async def pause_before_retry(self, attempt: int, exchange: Exchange) -> bool:
+        """Wait before the next attempt (see ``sending.session.Gateway``)."""
+        profile = self._setting.profile
+        if attempt > profile.retries:
+            return False
+        pause = profile.retry_pause * 2 ** (attempt - 1)
+        asked = exchange.header("retry-after") or ""
+        if asked.isdecimal():
+            pause = max(pause, float(asked))
+        if pause > profile.retry_cap:
+            return False
+        await asyncio.sleep(pause)
+        return True
+
+    async def _ask_control(self, method: str, url: str, body: bytes = b"") -> Outcome:
+        parts = urlsplit(url)
+        base = f"{parts.scheme}://{parts.netloc}"
+        if base not in self._controls:
+            self._controls[base] = await HttpSender(base).__aenter__()
+        deadlines = Deadlines(CONTROL_DEADLINE, CONTROL_DEADLINE, CONTROL_DEADLINE, CONTROL_DEADLINE)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        headers = (("Content-Type", "application/json"),) if body else ()
+        return await self._controls[base].send(WireRequest(method, target, headers, body, deadlines))
+
+    async def _preflight(self) -> None:
+        if self.target.upstream_control:
+            await self._learn_upstream_secrets()
+        plain = [role for role in self.target.roles if "+" not in role]
+        refused: dict[str, int] = {}
+        for role in plain or list(self.target.roles):
+            outgoing = Outgoing("GET", "/v1/models", (), b"", (bearer(self._credential_of(role)),))
+            assembled = assemble(outgoing, self.target, role, self._http.origin)
+            deadline = min(PREFLIGHT_DEADLINE, self.target.timeouts.first_byte)
+            quick = replace(
+                assembled.wire, deadlines=Deadlines(self.target.timeouts.connect, deadline, deadline, deadline)
+            )
+            outcome = await self._http.send(quick)
+            if isinstance(outcome, WireFailure):
+                raise TargetError(
+                    f"The target {self.target.name} at {self.target.base_url} can't be used: {outcome.sentence}. "
+                    "Check base_url and that the gateway is running."
+                )
+            if outcome.status not in _KEY_REFUSED:
+                return
+            refused[role] = outcome.status
+        said = ", ".join(f"{role} with {status}" for role, status in refused.items())
+        raise TargetError(
+            f"The target {self.target.name} accepted no key: GET /v1/models refused {said}. "
+            "Check the keys in the variables that the target file names."
+        )
+
+    def _credential_of(self, role: str) -> Credential:
+        return Credential(f"key:{role}", self._setting.keyring.reveal(role))
+
+    async def _learn_upstream_secrets(self) -> None:
+        outcome = await self._ask_control("GET", f"{self.target.upstream_control}/secrets")
+        known = None if isinstance(outcome, WireFailure) else decode_json(b"".join(data for _, data in outcome.chunks))
+        if not isinstance(known, dict):
+            raise TargetError(
+                f"The upstream's control port {self.target.upstream_control} did not answer; start it with "
+                "'llmapi-conformance reference --upstream-only', or leave [upstream] out of the target file."
+            )
+        secrets: dict[str, str] = {}
+        for name, marker in (("keys", "upstream-key"), ("hosts", "upstream-host"), ("headers", "upstream-header")):
+            secrets.update(
+                {str(secret): f"[[{marker}]]" for secret in known.get(name, ()) if len(str(secret)) >= SHORTEST_SECRET}
+            )
+        self._redactor = self._redactor.with_secrets(secrets)
+
+    def _on_loop(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _secrets(setting: Setting) -> dict[str, str]:
+    found = {value: f"[[{name}]]" for name, value in setting.header_secrets.items() if len(value) >= SHORTEST_SECRET}
+    for role in setting.keyring:
+        found.setdefault(setting.keyring.reveal(role), f"[[key:{role}]]")
+    return found

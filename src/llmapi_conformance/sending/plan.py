@@ -1,0 +1,94 @@
+"""The plan: what a selection of checks would send, without any network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llmapi_conformance.sending.scenario import SCENARIOS, Cost, Instance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llmapi_conformance.target.profile import Profile
+    from llmapi_conformance.target.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A scenario instance of a plan, and why it can't be tried at this target; empty when it can."""
+
+    instance: Instance
+    obstacle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Instances in the order in which they are started."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def cost(self) -> Cost:
+        """The sum over everything that can be tried."""
+        return sum((step.instance.scenario.cost for step in self.steps if not step.obstacle), Cost(0))
+
+    def exceeds(self, profile: Profile) -> str:
+        """Which limit of the profile the plan would break; empty when none."""
+        cost = self.cost
+        for what, planned, limit in (
+            ("requests", cost.requests, profile.max_requests),
+            ("input tokens", cost.input_tokens, profile.max_input_tokens),
+            ("output tokens", cost.output_tokens, profile.max_output_tokens),
+        ):
+            if planned > limit:
+                return f"{planned} {what}, and the profile {profile.name} allows {limit}"
+        return ""
+
+
+def make_plan(target: Target, wanted: Iterable[Instance]) -> Plan:
+    """Everything that has to be sent for the wanted instances, what they need first."""
+    ordered: dict[Instance, None] = {}
+    for instance in wanted:
+        for needed in needed_by(instance):
+            ordered.setdefault(needed)
+        ordered.setdefault(instance)
+    return Plan(tuple(Step(instance, obstacle(target, instance)) for instance in ordered))
+
+
+def needed_by(instance: Instance) -> tuple[Instance, ...]:
+    """The instances whose results an instance takes: those with the same values of the parameters they share.
+
+    Raises:
+        LookupError: A parameter is neither given nor a scenario.
+    """
+    found = []
+    for name in instance.scenario.needs:
+        if name not in SCENARIOS:
+            raise LookupError(f"{instance.scenario.name} takes {name}, which is neither a parameter nor a scenario")
+        for candidate in SCENARIOS[name].instances():
+            if all(instance.values.get(key, value) == value for key, value in candidate.values.items()):
+                found.append(candidate)
+                break
+    return tuple(found)
+
+
+def obstacle(target: Target, instance: Instance) -> str:
+    """Why an instance can't be tried at this target; empty when it can."""
+    scenario = instance.scenario
+    for role in (instance.role, *scenario.also_roles):
+        if role and role not in target.roles:
+            return f"no key for role {role}"
+    if scenario.needs_upstream and not target.sandwich:
+        return "it needs our upstream behind the gateway"
+    return ""
+
+
+def declined(target: Target, instance: Instance) -> str:
+    """Why the target does not offer what an instance is about; empty when it does."""
+    surface = instance.scenario.surface
+    if surface in target.not_offered:
+        return target.not_offered[surface]
+    if surface not in target.offers:
+        return f"the target does not offer the surface {surface}"
+    return ""

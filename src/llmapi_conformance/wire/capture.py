@@ -1,0 +1,55 @@
+"""From the wire to evidence: the one place where what was sent and received is redacted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmapi_conformance.evidence.exchange import Chunk, Request, Response
+from llmapi_conformance.wire.message import WireAnswer, WireFailure
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Headers
+    from llmapi_conformance.evidence.redaction import Redactor
+    from llmapi_conformance.wire.message import WireRequest
+
+
+def captured_request(request: WireRequest, headers: Headers, redactor: Redactor) -> Request:
+    """What was sent, redacted; ``headers`` are those of ``complete_headers``."""
+    return Request(
+        method=redactor.redact_text(request.method),
+        target=redactor.redact_text(request.target),
+        headers=redactor.redact_headers(headers),
+        body=redactor.redact(request.body),
+    )
+
+
+def captured_raw_request(data: bytes, redactor: Redactor) -> Request:
+    """Bytes that went out as they are, redacted and read as well as they can be: request line, header lines, body."""
+    head, _, body = redactor.redact(data).partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, _, rest = first.partition(" ")
+    target = rest.rpartition(" ")[0] if " " in rest else rest
+    headers = tuple((name, value.strip(" \t")) for name, _, value in (line.partition(":") for line in lines))
+    return Request(method=method, target=target, headers=headers, body=body)
+
+
+def captured_response(outcome: WireAnswer | WireFailure, redactor: Redactor) -> tuple[Response | None, str]:
+    """What came back, redacted, and one sentence when no response head did; times rounded to the microsecond."""
+    if isinstance(outcome, WireFailure):
+        return None, redactor.redact_text(outcome.sentence)
+    chunks = redactor.redact_chunks(outcome.chunks)
+    return (
+        Response(
+            status=outcome.status,
+            headers=redactor.redact_headers(outcome.headers),
+            headers_at=round(outcome.headers_at, 6),
+            chunks=tuple(Chunk(round(at, 6), data) for at, data in chunks),
+            ending=outcome.ending,
+            detail=redactor.redact_text(outcome.detail),
+            ended_at=round(outcome.ended_at, 6),
+            wire_length=outcome.wire_length,
+            wire_digest=outcome.wire_digest,
+            http_version=outcome.http_version,
+        ),
+        "",
+    )

@@ -1,0 +1,67 @@
+"""Every cell of the access matrix whose role and operation are active, one call each."""
+
+from typing import Any
+
+from llmapi_conformance.contract.access import access_matrix
+from llmapi_conformance.judging.check import clause, judge
+from llmapi_conformance.judging.oracles.access import (
+    a_documented_refusal_reads_as_documented,
+    a_key_over_its_rate_is_refused,
+    a_key_that_is_no_longer_good_gets_401,
+    a_key_that_is_no_longer_good_is_refused,
+    a_key_without_money_gets_403,
+    a_key_without_money_is_refused,
+    a_refusal_of_the_protocol_reads_like_it,
+    a_refusal_reaches_no_upstream,
+    an_image_key_is_refused_at_general_operations,
+    the_429_says_when_to_come_back,
+    what_is_converted_is_served,
+    what_the_group_has_is_served,
+    what_the_group_lacks_is_refused,
+)
+
+CELL = (
+    what_the_group_has_is_served,
+    what_is_converted_is_served,
+    what_the_group_lacks_is_refused,
+    an_image_key_is_refused_at_general_operations,
+    a_key_that_is_no_longer_good_is_refused,
+    a_key_that_is_no_longer_good_gets_401,
+    a_key_without_money_is_refused,
+    a_key_without_money_gets_403,
+    a_key_over_its_rate_is_refused,
+    a_documented_refusal_reads_as_documented,
+    a_refusal_of_the_protocol_reads_like_it,
+)
+each_cell = clause(*(one.clause for one in CELL), "ACC-D08", "ACC-L01")
+
+
+def judge_cell(cell: dict[str, Any]) -> None:
+    """What the matrix says of this role at this operation, and that a refusal was not passed on."""
+    answer, log = cell["answer"], cell["log"]
+    for one in CELL:
+        judge(one, access_matrix(), answer)
+    if answer.role.endswith("+rate_limited"):
+        judge(the_429_says_when_to_come_back, answer)
+    if log is not None:
+        judge(a_refusal_reaches_no_upstream, answer, log)
+
+
+@each_cell
+def test_each_role_gets_from_messages_what_the_matrix_says(message_of_each_role: dict[str, Any]) -> None:
+    judge_cell(message_of_each_role)
+
+
+@each_cell
+def test_each_role_gets_from_token_counting_what_the_matrix_says(token_count_of_each_role: dict[str, Any]) -> None:
+    judge_cell(token_count_of_each_role)
+
+
+@each_cell
+def test_each_role_gets_from_chat_what_the_matrix_says(chat_completion_of_each_role: dict[str, Any]) -> None:
+    judge_cell(chat_completion_of_each_role)
+
+
+@each_cell
+def test_each_role_gets_from_the_model_list_what_the_matrix_says(model_list_of_each_role: dict[str, Any]) -> None:
+    judge_cell(model_list_of_each_role)
