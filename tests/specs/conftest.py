@@ -70,9 +70,9 @@ def access(specs: Path) -> Document:
 def operations(specs: Path) -> dict[str, Document]:
     """Every operation of the OpenAPI description by its id, with its `method` and `path`."""
     found: dict[str, Document] = {}
+    files = {f"openapi/{path.name}": read_yaml(path) for path in (specs / "openapi").glob("*.yaml")}
     for path, reference in read_yaml(specs / "openapi.yaml")["paths"].items():
-        surface_file = specs / reference["$ref"].partition("#")[0]
-        for method, operation in read_yaml(surface_file)["paths"][path].items():
+        for method, operation in files[reference["$ref"].partition("#")[0]]["paths"][path].items():
             assert operation["operationId"] not in found, f"{operation['operationId']} stands twice"
             found[operation["operationId"]] = {**operation, "method": method.upper(), "path": path}
     return found

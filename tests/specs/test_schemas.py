@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def _complaints(name: str, document: object) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in _validator(name).iter_errors(document)]
 
 
+@cache
 def _read(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 

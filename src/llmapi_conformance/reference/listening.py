@@ -86,7 +86,8 @@ def bind(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
         OSError: The address can't be bound.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # Event loops switch Nagle off only where the protocol number says TCP.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))

@@ -251,7 +251,9 @@ def _dotted(text: str) -> tuple[str, ...]:
 
 
 def _first_error(lines: _Lines, error: ValidationError) -> TargetError:
-    first = error.errors(include_url=False, include_input=False)[0]
+    found = error.errors(include_url=False, include_input=False)
+    # A misspelt entry is the better explanation of one that is missing.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     where = tuple(str(step) for step in first["loc"])
     name = where[-1] if where else ""
     match first["type"]:

@@ -104,8 +104,8 @@ def a_key_without_money_is_refused(matrix: AccessMatrix, exchange: Exchange) -> 
 @oracle("ACC-D06")
 def a_key_without_money_gets_403(matrix: AccessMatrix, exchange: Exchange) -> Judgement:
     """The refusal of a key without balance has status 403 (F9.11)."""
-    # Where the platform lacks the operation as well, either refusal may come first (404).
-    if _refused_as("ACC-D05", matrix, exchange) and exchange.status != 404:
+    # Where the platform may lack the operation as well, either refusal may come first (400, 404).
+    if _refused_as("ACC-D05", matrix, exchange) and exchange.status not in (400, 404):
         yield Examined("refusal")
         if exchange.status != 403:
             yield Deviation(f"status 403 for {_cell_name(exchange)}", _answer(exchange))

@@ -14,7 +14,16 @@ from llmapi_conformance.judging.oracles.chat import is_unix_time, span_of
 
 LIST: Final = On(operations=("listModels",), mode="plain")
 _UUID: Final = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE)
-_INNER_MEMBERS: Final = ("group_id", "group", "groups", "account_id", "account_ids", "accounts", "channel_id", "upstream")
+_INNER_MEMBERS: Final = (
+    "group_id",
+    "group",
+    "groups",
+    "account_id",
+    "account_ids",
+    "accounts",
+    "channel_id",
+    "upstream",
+)
 
 
 @oracle("MOD-D01")
@@ -60,9 +69,7 @@ def list_is_an_array_of_models(exchange: Exchange) -> Judgement:
     yield Examined("list")
     body = exchange.json
     if not isinstance(body, dict) or not isinstance(body.get("data"), list):
-        yield Deviation(
-            '{"data": [...]}', shown(exchange.body[:120].decode("utf-8", "replace")), _opening(exchange)
-        )
+        yield Deviation('{"data": [...]}', shown(exchange.body[:120].decode("utf-8", "replace")), _opening(exchange))
         return
     for entry in body["data"]:
         yield Examined("model")

@@ -87,9 +87,10 @@ class ApiKey:
 
 
 class Keyring:
-    """All keys of one gateway."""
+    """All keys of one gateway; a condition that is unheeded leaves its keys like any other."""
 
-    def __init__(self) -> None:
+    def __init__(self, unheeded: frozenset[Condition] = frozenset()) -> None:
+        self._unheeded = unheeded
         self._keys: dict[str, ApiKey] = {}
 
     def find(self, secret: str) -> ApiKey | None:
@@ -100,6 +101,8 @@ class Keyring:
         """Make a key of a role for a tenant and keep it."""
         exhausted = role.condition == "exhausted"
         limited = role.condition in ("second_key", "exhausted", "rate_limited")
+        if role.condition in self._unheeded:
+            role = Role(role.base, role.platform)
         key = ApiKey(
             secret=KEY_PREFIX + secrets.token_hex(24),
             role=role,

@@ -10,8 +10,7 @@ from llmapi_conformance.reference.faults import FAULTS
 from llmapi_conformance.reference.gateway.app import public_app
 from llmapi_conformance.reference.gateway.control import control_app
 from llmapi_conformance.reference.gateway.core import Core
-from llmapi_conformance.reference.gateway.faulty import break_app, break_keyring, break_transport
-from llmapi_conformance.reference.gateway.keys import Keyring
+from llmapi_conformance.reference.gateway.faulty import break_app, break_transport, new_keyring
 from llmapi_conformance.reference.gateway.ledger import Ledger
 from llmapi_conformance.reference.gateway.models import MODELS
 from llmapi_conformance.reference.gateway.upstream_client import Upstream, plain_transport
@@ -53,10 +52,10 @@ async def running_gateway(settings: GatewaySettings) -> AsyncIterator[RunningGat
     fault, variations = settings.fault, variations_named(settings.variations)
     if fault is not None and fault not in FAULTS:
         raise ValueError(f"unknown fault {fault!r}: choose one of {', '.join(FAULTS)}")
-    keyring = Keyring()
+    keyring = new_keyring(fault)
     keys = keyring.issue_all()
     upstream = Upstream(settings, break_transport(plain_transport(), fault))
-    core = Core(settings, break_keyring(keyring, fault), keys, Ledger(), upstream)
+    core = Core(settings, keyring, keys, Ledger(), upstream)
     app = vary_app(break_app(public_app(core), core, fault), variations)
     async with (
         contextlib.aclosing(upstream),
@@ -70,6 +69,6 @@ async def running_gateway(settings: GatewaySettings) -> AsyncIterator[RunningGat
             models={
                 role: [model.id for model in MODELS[key.platform]]
                 for role, key in keys.items()
-                if key.role.condition is None
+                if "+" not in role
             },
         )

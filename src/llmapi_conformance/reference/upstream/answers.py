@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llmapi_conformance.reference.upstream.vendors import Vendor
 
 _PIECE_SECONDS = 0.001
+_AS_IT_IS = Treatment()
 _HTML = b"""<html>
 <head><title>%(status)d</title></head>
 <body><center><h1>%(status)d</h1></center><hr><center>nginx</center></body>
@@ -50,14 +51,14 @@ class Answer:
     frames: tuple[Frame, ...]
     streamed: bool = False
     pace: Pace = Pace()
-    treatment: Treatment = Treatment()
+    treatment: Treatment = _AS_IT_IS
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """Return the header fields with framing, and with the treatment for the relay."""
         fields = list(self.headers)
         if not self.streamed:
             fields.append(("content-length", str(sum(len(frame.data) for frame in self.frames))))
-        if self.treatment != Treatment():
+        if self.treatment != _AS_IT_IS:
             fields.append((TREATMENT_HEADER, self.treatment.header()))
         return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
 
@@ -103,7 +104,7 @@ def with_headers(answer: Answer, headers: tuple[tuple[str, str], ...]) -> Answer
 def as_directed(answer: Answer, directive: Directive) -> Answer:
     """Return the answer with the pace and the wire treatment that a directive asks for."""
     pace = Pace(directive.delay, directive.every, directive.hold_until, directive.step)
-    treatment = Treatment()
+    treatment = _AS_IT_IS
     if directive.split:
         treatment = replace(treatment, pieces=Pieces.INSIDE_CHARACTERS, pause=_PIECE_SECONDS)
     if directive.cut:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from starlette.datastructures import Headers, QueryParams
 
@@ -95,9 +95,7 @@ class Endpoint:
         try:
             if self.state.strict and not self.public:
                 check_key(vendor, headers, self.state.provider_key)
-            if not complete:
-                raise ApiError(413, f"The request body is longer than {BODY_BYTES} bytes.")
-            answer = self.answer(request)
+            answer = (self.answer if complete else _too_long)(request)
         except ApiError as error:
             answer = refusal(error, vendor, request_id)
         identified = with_headers(answer, ((vendor.id_header, request_id),))
@@ -116,6 +114,10 @@ async def _read_body(receive: Receive) -> tuple[bytes, bool]:
             return bytes(body[:BODY_BYTES]), False
         if not message.get("more_body", False):
             return bytes(body), True
+
+
+def _too_long(request: Request) -> NoReturn:  # noqa: ARG001 - it stands in for an answer
+    raise ApiError(413, f"The request body is longer than {BODY_BYTES} bytes.")
 
 
 def _parsed(body: bytes) -> Any:

@@ -133,9 +133,10 @@ def write_script(question: Question, directive: Directive, payload: str) -> Scri
         text = text.partition(stop_string)[0]
         calls, reason = (), EndReason.STOP_STRING
 
-    output = estimate(thinking or "") + estimate(text) + _size(calls)
+    each = estimate(thinking or "") + estimate(text) + _size(calls)
     if reason is EndReason.LENGTH and question.limit is not None:
-        output = question.limit
+        each = question.limit
+    output = each * question.choices
     given = directive.usage
     return Script(
         pieces=cut_text(text, directive.chunks),

@@ -1,0 +1,48 @@
+"""The faults of `reference.faults`, each a wrapper around the conforming gateway or around its way to the upstream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from llmapi_conformance.reference.gateway.faulty import answers, delivery, doors, events, provider, requests
+from llmapi_conformance.reference.gateway.faulty.provider import TRANSPORT_FAULTS
+from llmapi_conformance.reference.gateway.keys import Keyring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx2
+    from starlette.types import ASGIApp
+
+    from llmapi_conformance.reference.gateway.core import Core
+    from llmapi_conformance.reference.gateway.keys import Condition
+
+_APP_FAULTS: Final[dict[str, Callable[[ASGIApp, Core], ASGIApp]]] = {
+    **doors.FAULTS,
+    **requests.FAULTS,
+    **answers.FAULTS,
+    **events.FAULTS,
+    **delivery.FAULTS,
+    **provider.FAULTS,
+}
+_UNHEEDED: Final[dict[str, Condition]] = {"A06": "disabled", "A07": "expired"}
+
+IMPLEMENTED: Final = frozenset({*_APP_FAULTS, *TRANSPORT_FAULTS, *_UNHEEDED})
+
+
+def break_app(app: ASGIApp, core: Core, fault: str | None) -> ASGIApp:
+    """Wrap the public application in a fault, if the fault works there."""
+    wrap = _APP_FAULTS.get(fault) if fault is not None else None
+    return wrap(app, core) if wrap is not None else app
+
+
+def break_transport(transport: httpx2.AsyncBaseTransport, fault: str | None) -> httpx2.AsyncBaseTransport:
+    """Wrap the way to the upstream in a fault, if the fault works there."""
+    wrap = TRANSPORT_FAULTS.get(fault) if fault is not None else None
+    return wrap(transport) if wrap is not None else transport
+
+
+def new_keyring(fault: str | None) -> Keyring:
+    """Return an empty keyring, or one that does not heed a condition of its keys (A06, A07)."""
+    condition = _UNHEEDED.get(fault) if fault is not None else None
+    return Keyring(unheeded=frozenset() if condition is None else frozenset({condition}))

@@ -1,0 +1,49 @@
+"""Legal variations of the reference gateway: what differs on the wire, and still must raise no finding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """One legal change: its name, what it does, and why it is legal."""
+
+    name: str
+    summary: str
+    basis: str
+
+
+_ALL: Final = (
+    Variation("C1", "no space after the colon of `data:` and `event:`", "WHATWG HTML 9.2.6: the space is optional"),
+    Variation("C2", "lines of a stream end with CRLF", "WHATWG HTML 9.2.5: LF, CR and CRLF end a line"),
+    Variation("C3", "comments, and on Messages pings, between the events before the end", "rules A-S12, section 9"),
+    Variation("C4a", "events that come together leave in one write", "a write is no message border in HTTP"),
+    Variation("C4b", "one event leaves in many writes", "a write is no message border in HTTP"),
+    Variation("C5", "unknown JSON fields everywhere, unknown event types on Messages streams", "rule A-S2: open sets"),
+    Variation("C6", "message_delta carries input and cache tokens too", "rule A-S6: cumulative usage"),
+    Variation("C8", "message_start counts one output token", "rule A-S6: message_delta has the last word"),
+    Variation("C9", "the first Chat delta is the role alone, an empty text delta comes before the end", "rule C-S3"),
+    Variation("C12", "JSON answers come chunked, without Content-Length", "RFC 9112 section 6.3"),
+    Variation("C14", "error messages are worded otherwise; documented literals stay", "F9.10: only literals are fixed"),
+)
+VARIATIONS: Final[Mapping[str, Variation]] = MappingProxyType({variation.name: variation for variation in _ALL})
+_FAMILIES: Final = MappingProxyType({"C4": ("C4a", "C4b")})
+
+
+def variations_named(names: Iterable[str]) -> frozenset[str]:
+    """Return the variations that some names mean; `C4` means `C4a` and `C4b`.
+
+    Raises:
+        ValueError: There is no such variation.
+    """
+    meant = {member for name in names for member in _FAMILIES.get(name, (name,))}
+    unknown = sorted(meant.difference(VARIATIONS))
+    if unknown:
+        raise ValueError(f"unknown variation {unknown[0]!r}: choose among {', '.join(VARIATIONS)}")
+    return frozenset(meant)
