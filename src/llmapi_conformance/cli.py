@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 import typer
@@ -19,10 +20,13 @@ from rich.text import Text
 from llmapi_conformance import __version__, pytest_plugin
 from llmapi_conformance.contract.clauses import Clause, Status
 from llmapi_conformance.contract.contract import load_contract
-from llmapi_conformance.errors import ConformanceError, ContractError
-from llmapi_conformance.reporting.terminal import console_for_people, print_plan, print_summary
+from llmapi_conformance.errors import ConformanceError, ContractError, TargetError
+from llmapi_conformance.reporting.terminal import console_for_people, print_plan, print_reference, print_summary
 from llmapi_conformance.run import EMBEDDED, Request, Run
 from llmapi_conformance.tree import tree
+
+if TYPE_CHECKING:
+    from llmapi_conformance.reference.serve import ServeSettings
 
 UNTRUSTED = 2
 """Exit status when the run can't be trusted, bad input included."""
@@ -178,7 +182,7 @@ def reference(
     delay_ms: Annotated[int, typer.Option(min=0, help="Milliseconds by which each answer is delayed.")] = 0,
 ) -> None:
     """Start a local LLMAPI (gateway and scripted provider) on 127.0.0.1 to develop against; Ctrl-C ends it."""
-    from llmapi_conformance.reference.serve import ServeSettings, serve
+    from llmapi_conformance.reference.serve import ServeSettings
 
     settings = ServeSettings(
         port=port,
@@ -191,7 +195,10 @@ def reference(
         fault=_known(fault, "fault") or None,
         variations=frozenset(_known(name, "variation") for name in variation or ()),
     )
-    asyncio.run(serve(settings))
+    try:
+        asyncio.run(_serve(settings))
+    except OSError as error:
+        raise TargetError(f"A port can't be bound: {error.strerror}; name another one, or 0 for a free one.") from None
 
 
 @clauses_app.command("list")
@@ -246,6 +253,18 @@ def clauses_show(clause_id: Annotated[str, typer.Argument(metavar="ID")]) -> Non
         if value:
             grid.add_row(name, Text(value))
     console_for_people().print(grid)
+
+
+async def _serve(settings: ServeSettings) -> None:
+    """Serve until a signal, and say where."""
+    from llmapi_conformance.reference.serve import running_reference
+
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with running_reference(settings) as where:
+        print_reference(console_for_people(), where)
+        await stopped.wait()
 
 
 def _all_clauses() -> list[Clause]:
@@ -321,7 +340,7 @@ def _pytest(conformance: Run, keyword: str, more: list[str], *plugins: object) -
         str(root / "suites"),
     ]
     sys.dont_write_bytecode = sys.dont_write_bytecode or not _writable(root)
-    return int(pytest.main(arguments, plugins=[_Given(conformance), pytest_plugin, *plugins]))
+    return int(pytest.main(arguments, plugins=[pytest_plugin, _Given(conformance), *plugins]))
 
 
 def _writable(folder: Path) -> bool:

@@ -184,9 +184,6 @@ def test_a_429_in_a_foreign_envelope_is_told(matrix: AccessMatrix) -> None:
     assert len(judged(oracle, matrix, at(role, "createMessage", 429, BODIES["openai"]))[1]) == 1
     chat = at("general:openai+rate_limited", "createChatCompletion", 429, BODIES["openai"])
     assert judged(oracle, matrix, chat) == (1, [])
-        1,
-        [],
-    )
 
 
 def test_a_body_that_is_not_json_is_left_to_the_errors(matrix: AccessMatrix) -> None:

@@ -186,7 +186,9 @@ def test_usage_takes_one_to_ninety_days(operations: dict[str, Document]) -> None
     assert not days["required"]
 
 
-@pytest.mark.parametrize("grammar", sorted((Path(__file__).parents[2] / "specs" / "streams").glob("*.yaml")), ids=str)
+@pytest.mark.parametrize(
+    "grammar", sorted((Path(__file__).parents[2] / "specs" / "streams").glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_a_stream_grammar_names_operations_that_stream(grammar: Path, operations: dict[str, Document]) -> None:
     for name in yaml.safe_load(grammar.read_text(encoding="utf-8"))["operations"]:
         assert "text/event-stream" in operations[name]["responses"]["200"]["content"], name

@@ -41,7 +41,9 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None, listen_only: bool = False) -> AsyncIterator[Server]:
+async def serving(
+    handler: Handler, *, tls: ssl.SSLContext | None = None, unread: bool = False
+) -> AsyncIterator[Server]:
     """Accept connections, read a whole request from each, then let the handler answer."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -50,13 +52,11 @@ async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None, listen
         assert task is not None
         tasks.add(task)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            if not listen_only:
+            if not unread:
                 served.requests.append(await read_request(reader))
-            watching = asyncio.create_task(watch(reader))
-            try:
-                await handler(writer)
-            finally:
-                watching.cancel()
+                watching = asyncio.create_task(watch(reader))
+                tasks.add(watching)
+            await handler(writer)
         writer.close()
 
     async def watch(reader: asyncio.StreamReader) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import time
@@ -8,11 +9,13 @@ import zlib
 import pytest
 
 from llmapi_conformance.evidence.exchange import Ending
+from llmapi_conformance.wire.http import HttpSender
 from llmapi_conformance.wire.message import Deadlines, FailureKind, WireRequest
 from tests.wire.servers import (
     BOTH,
     PATIENT,
     QUICK,
+    Handler,
     Send,
     answer_of,
     answering,
@@ -20,6 +23,7 @@ from tests.wire.servers import (
     endless,
     exchange_with,
     failure_of,
+    serving,
 )
 
 both_ways = pytest.mark.parametrize("send", BOTH, ids=["httpx2", "raw"])
@@ -52,9 +56,9 @@ ENDINGS = [
 @both_ways
 @pytest.mark.parametrize(("handler", "ending", "body", "detail"), [e[1:] for e in ENDINGS], ids=[e[0] for e in ENDINGS])
 def test_each_ending_is_told_and_what_had_arrived_is_kept(
-    send: Send, handler: object, ending: Ending, body: bytes, detail: str
+    send: Send, handler: Handler, ending: Ending, body: bytes, detail: str
 ) -> None:
-    answer = answer_of(exchange_with(handler, send))  # type: ignore[arg-type]  # a parameter is an object to mypy
+    answer = answer_of(exchange_with(handler, send))
     assert answer.ending is ending
     assert body_of(answer) == body
     assert detail in answer.detail
@@ -78,8 +82,18 @@ FAILURES = [
         FailureKind.NOT_HTTP,
         "disagree",
     ),
-    ("a length of words", answering(b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nhi"), FailureKind.NOT_HTTP, "number"),
-    ("an endless head", endless(b"HTTP/1.1 200 OK\r\n", b"X-More: " + b"y" * 4000 + b"\r\n"), FailureKind.NOT_HTTP, "end"),
+    (
+        "a length of words",
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nhi"),
+        FailureKind.NOT_HTTP,
+        "number",
+    ),
+    (
+        "an endless head",
+        endless(b"HTTP/1.1 200 OK\r\n", b"X-More: " + b"y" * 4000 + b"\r\n"),
+        FailureKind.NOT_HTTP,
+        "end",
+    ),
     ("an endless line", endless(b"HTTP/1.1 200 OK\r\nX: ", b"y" * 4000), FailureKind.NOT_HTTP, "end"),
     ("endless 1xx", endless(b"", b"HTTP/1.1 103 Early\r\n\r\n", 0.005), FailureKind.FIRST_BYTE_TIMEOUT, "0.3 s"),
     ("a dripping head", endless(b"HTTP/1.1 200 OK\r\nX: ", b"y", 0.02), FailureKind.FIRST_BYTE_TIMEOUT, "0.3 s"),
@@ -89,10 +103,10 @@ FAILURES = [
 @both_ways
 @pytest.mark.parametrize(("handler", "kind", "words"), [f[1:] for f in FAILURES], ids=[f[0] for f in FAILURES])
 def test_a_server_without_a_response_head_is_a_failure_in_one_sentence(
-    send: Send, handler: object, kind: FailureKind, words: str
+    send: Send, handler: Handler, kind: FailureKind, words: str
 ) -> None:
     started = time.perf_counter()
-    failure = failure_of(exchange_with(handler, send))  # type: ignore[arg-type]  # a parameter is an object to mypy
+    failure = failure_of(exchange_with(handler, send))
     assert failure.kind is kind
     assert words in failure.sentence
     assert "secret" not in failure.sentence
@@ -185,17 +199,10 @@ def test_the_answer_to_head_has_no_body(send: Send) -> None:
 @both_ways
 def test_an_answer_before_the_whole_request_was_read_is_taken(send: Send) -> None:
     request = WireRequest("POST", "/", body=b"x" * 5_000_000, deadlines=Deadlines(2, 2, 2, 3))
-
-    async def refuse(writer: object) -> None:
-        await answering(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno", 0.2)(writer)  # type: ignore[arg-type]  # a stream writer
-
-    import asyncio  # noqa: PLC0415 - this test alone needs a server that does not read the request
-
-    from llmapi_conformance.wire.http import HttpSender  # noqa: PLC0415 - the same
-    from tests.wire.servers import serving  # noqa: PLC0415 - the same
+    refuse = answering(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno", 0.2)
 
     async def run() -> int:
-        async with serving(refuse, listen_only=True) as server, HttpSender(server.url) as sender:
+        async with serving(refuse, unread=True) as server, HttpSender(server.url) as sender:
             return answer_of(await send(sender, request)).status
 
     assert asyncio.run(run()) == 413

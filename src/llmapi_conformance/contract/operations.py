@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from llmapi_conformance.contract.files import read_yaml
 from llmapi_conformance.errors import ContractError
@@ -85,7 +86,7 @@ def _resolve(entry: Path, item: dict[str, Any]) -> dict[str, Any]:
     name, _, pointer = reference.partition("#")
     node: Any = read_yaml((entry.parent / name).resolve() if name else entry)
     for step in pointer.strip("/").split("/"):
-        node = node[step.replace("~1", "/").replace("~0", "~")]
+        node = node[unquote(step).replace("~1", "/").replace("~0", "~")]
     resolved: dict[str, Any] = node
     return resolved
 

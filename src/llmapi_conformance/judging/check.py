@@ -73,7 +73,7 @@ class Check:
             if isinstance(item, Examined):
                 self.examined[clause] = self.examined.get(clause, 0) + item.count
             else:
-                shown = item.exchange or (exchanges[0] if exchanges else None)
+                shown = item.exchange or _telling(exchanges)
                 self.observed.append(Observed(clause, oracle.name, item, shown))
 
 
@@ -106,6 +106,12 @@ def clause(*ids: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Name the clauses that a check judges."""
     mark: Callable[[Callable[..., Any]], Callable[..., Any]] = pytest.mark.clause(*ids)
     return mark
+
+
+def _telling(exchanges: list[Exchange]) -> Exchange | None:
+    """The exchange that shows a deviation unless its oracle says otherwise: the first that is not of our upstream."""
+    ours = [exchange for exchange in exchanges if exchange.operation.startswith("upstream:")]
+    return next((exchange for exchange in exchanges if exchange not in ours), ours[0] if ours else None)
 
 
 def exchanges_in(value: object) -> Iterator[Exchange]:

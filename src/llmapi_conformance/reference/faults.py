@@ -183,7 +183,9 @@ _ALL: Final = (
     Fault("G01", "tokens are counted for OpenAI groups too", (), "count_tokens with a key of an OpenAI group"),
     Fault("G02", "a token count is entered in the ledger", (), "count_tokens that is answered 200"),
     Fault("G03", "an image key may call /v1/messages", ("atlas-ui-3#738",), "an image key on /v1/messages"),
-    Fault("G04", "a refused request is charged", ("new-api#95", "new-api#5289"), "a 4xx for a request with a valid key"),
+    Fault(
+        "G04", "a refused request is charged", ("new-api#95", "new-api#5289"), "a 4xx for a request with a valid key"
+    ),
     # Errors.
     Fault("E01", "the wrong method is answered with an HTML 404 page", ("llm-gateway#2126",), "a 405"),
     Fault("E02", "two JSON documents in the body of an error", ("sub2api#3181",), "a 400 or 502 without stream"),
@@ -198,8 +200,12 @@ _ALL: Final = (
     Fault("S01", "the name of one event is not its type", (), "the first content_block_delta of a Messages stream"),
     Fault("S02", "[DONE] is sent at the end", (), "a Messages stream"),
     Fault("S03", "content blocks are counted from 1", ("envoy#1465",), "a Messages stream"),
-    Fault("S04", "a content block begins before the last one has ended", ("bifrost#3441", "bifrost#4890"),
-          "a Messages stream with two content blocks or more"),
+    Fault(
+        "S04",
+        "a content block begins before the last one has ended",
+        ("bifrost#3441", "bifrost#4890"),
+        "a Messages stream with two content blocks or more",
+    ),
     # Towards the upstream, and back.
     Fault("K01", "the client's key is forwarded to the upstream", ("apisix#13422",), "every request to the upstream"),
     Fault("K02", "the upstream's headers are passed through", ("bifrost#3954", "mobula#32"), "every upstream answer"),

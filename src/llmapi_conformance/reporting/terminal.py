@@ -102,6 +102,26 @@ def print_plan(console: Console, plan: Plan, target: Target, profile: Profile, c
         console.print(Text(f"within the profile {profile.name}", "green"))
 
 
+def print_reference(console: Console, where: dict[str, Any]) -> None:
+    """Where a reference gateway and its upstream listen, and a key for each role."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, key in (
+        ("gateway", "base_url"),
+        ("its control port", "control_url"),
+        ("upstream", "upstream_url"),
+        ("its control port", "upstream_control_url"),
+    ):
+        if key in where:
+            grid.add_row(name, where[key])
+    for role, secret in where.get("keys", {}).items():
+        models = ", ".join(where["models"].get(role, ()))
+        grid.add_row(role, f"{secret}  {models}".rstrip())
+    console.print(grid)
+    console.print("Ctrl-C ends it. The keys are made up anew at each start.", style="dim")
+
+
 def _clause_block(one: ClauseVerdict, base_url: str, *, brief: bool) -> Group:
     clause = one.clause
     heading = Text(f"{clause.id} {one.verdict.value}", STYLES[one.verdict])

@@ -21,14 +21,15 @@ _COMPLAINTS = {
     "illegal header line": "a header line is malformed",
     "illegal status line": "the first line is no status line",
     "illegal chunk header": "the size of a chunk is malformed",
-    "malformed data": "the end of a chunk is malformed",
+    "malformed chunk footer": "the end of a chunk is malformed",
     "Receive buffer too long": "a head, trailer or chunk size does not end",
     "conflicting Content-Length": "two Content-Length values disagree",
     "bad Content-Length": "Content-Length is not a number",
     "multiple Transfer-Encoding": "there are several Transfer-Encoding headers",
     "Only Transfer-Encoding": "Transfer-Encoding is not chunked alone",
     "continuation line": "the head starts with a folded line",
-    "no response": "the head is malformed",
+    "illegal request line": "the first line is no status line",
+    "no response line": "the head is empty",
 }
 
 

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 _CHATTY = ("httpcore2.connection", "httpcore2.http11", "httpcore2.proxy", "httpx2")
 
+# httpx2 does not read while it writes: when a server refuses a large body before it has read all of it and closes, the
+# reset destroys the answer. So much fits into the socket's buffer.
+_WRITTEN_AT_ONCE = 64 * 1024
+
 
 class HttpSender:
     """Sends requests to one origin; an async context manager.
@@ -86,7 +90,7 @@ class HttpSender:
         """Send a request and take in the whole answer.
 
         A request that httpx2 would refuse or change (whitespace around a header value, a wrong ``Content-Length``,
-        ``Host`` not first) goes out over a plain socket instead, byte for byte as given.
+        ``Host`` not first), and a large one, goes out over a plain socket instead, byte for byte as given.
 
         Returns:
             The answer, or why there is none: a server can't make this raise.
@@ -119,7 +123,9 @@ def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
 
 
 def _library_can_send(request: WireRequest, headers: Headers) -> bool:
-    """Whether httpx2 sends this request exactly as it is given."""
+    """Whether httpx2 sends this request exactly as it is given, and hears an answer that comes early."""
+    if len(request.body) > _WRITTEN_AT_ONCE:
+        return False
     names = [name.lower() for name, _ in headers]
     if names[0] != "host" or "transfer-encoding" in names:
         return False

@@ -179,6 +179,9 @@ class _RawExchange:
                 return event
             at, data = await pipe.receive()
             self._arrived = at - self._sent
+            if not data and self._parser.their_state is h11.SEND_RESPONSE:
+                # h11 would complain about the state of things, not about the server.
+                raise h11.RemoteProtocolError("peer unexpectedly closed connection")
             self._parser.receive_data(data)
 
     async def _head(self, pipe: _Pipe) -> Reception:
@@ -190,8 +193,6 @@ class _RawExchange:
                 headers = tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in event.headers.raw_items())
                 version = f"HTTP/{event.http_version.decode('ascii', 'replace')}"
                 return Reception(self._like, event.status_code, version, headers, self._arrived)
-            if isinstance(event, h11.ConnectionClosed):
-                raise ConnectionResetError
 
     async def _body(self, pipe: _Pipe, reception: Reception, timer: PhaseTimer) -> Outcome:
         while reception.stop is None:

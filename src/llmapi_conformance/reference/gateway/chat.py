@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from llmapi_conformance.reference.gateway.access import Access, Denial, admit
@@ -15,7 +14,7 @@ from llmapi_conformance.reference.gateway.convert.messages_answer import message
 from llmapi_conformance.reference.gateway.convert.messages_stream import messages_to_chat_stream
 from llmapi_conformance.reference.gateway.core import core_of
 from llmapi_conformance.reference.gateway.models import require_model
-from llmapi_conformance.reference.gateway.relay import relay_chat, stream_answer, whole_answer
+from llmapi_conformance.reference.gateway.relay import Pipe, relay_chat, stream_answer, whole_answer
 from llmapi_conformance.reference.gateway.streams import CHAT_DIALECT
 from llmapi_conformance.reference.gateway.tally import Tally
 from llmapi_conformance.reference.gateway.upstream_errors import not_understood, refusal_of_failure
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from llmapi_conformance.reference.gateway.core import Core
 
@@ -52,9 +52,11 @@ async def _native(core: Core, body: dict[str, Any], tally: Tally) -> Response:
         question = body | {"stream_options": {**(body.get("stream_options") or {}), "include_usage": True}}
         asked = wants_usage(body)
         return await stream_answer(
-            core, path, question, headers, CHAT_DIALECT, lambda frames: relay_chat(frames, tally, with_usage=asked)
+            core.upstream.open(path, question, headers),
+            Pipe(CHAT_DIALECT, tally, lambda frames: relay_chat(frames, tally, with_usage=asked)),
+            core.settings.heartbeat_seconds,
         )
-    raw, document = await whole_answer(core, path, body, headers, CHAT_DIALECT)
+    raw, document = await whole_answer(core.upstream.post(path, body, headers), CHAT_DIALECT)
     if not isinstance(document.get("choices"), list):
         raise refusal_of_failure(not_understood(), CHAT_DIALECT.family)
     tally.see_chat(document.get("usage"))
@@ -63,18 +65,19 @@ async def _native(core: Core, body: dict[str, Any], tally: Tally) -> Response:
 
 
 async def _over_messages(core: Core, body: dict[str, Any], headers: dict[str, str], tally: Tally) -> Response:
-    question = chat_to_messages(body)
+    path, question = "/v1/messages", chat_to_messages(body)
     if body.get("stream"):
         asked = wants_usage(body)
         return await stream_answer(
-            core,
-            "/v1/messages",
-            question,
-            headers,
-            CHAT_DIALECT,
-            lambda frames: messages_to_chat_stream(frames, body["model"], tally, with_usage=asked),
+            core.upstream.open(path, question, headers),
+            Pipe(
+                CHAT_DIALECT,
+                tally,
+                lambda frames: messages_to_chat_stream(frames, body["model"], tally, with_usage=asked),
+            ),
+            core.settings.heartbeat_seconds,
         )
-    _, document = await whole_answer(core, "/v1/messages", question, headers, CHAT_DIALECT)
+    _, document = await whole_answer(core.upstream.post(path, question, headers), CHAT_DIALECT)
     completion = message_to_chat(document, body["model"])
     if completion is None:
         raise refusal_of_failure(not_understood(), CHAT_DIALECT.family)

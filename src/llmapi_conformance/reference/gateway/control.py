@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.responses import Response
 from starlette.routing import Route
 
 from llmapi_conformance.reference.gateway.answers import json_answer
@@ -15,6 +14,7 @@ from llmapi_conformance.reference.gateway.keys import role_named
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from llmapi_conformance.reference.gateway.core import Core
 

@@ -47,6 +47,15 @@ def parse(raw: bytes | str) -> Any:
     return value
 
 
+def object_or_none(raw: bytes | str) -> dict[str, Any] | None:
+    """Return the JSON object that a text is, None if it is none."""
+    try:
+        value = parse(raw)
+    except NotJsonError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def _refuse(_literal: str) -> Never:
     raise ValueError("NaN and Infinity are not JSON")
 

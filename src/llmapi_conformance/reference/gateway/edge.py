@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from llmapi_conformance.reference.gateway.documents import NotJsonError, compact, parse
+from llmapi_conformance.reference.gateway.documents import compact, object_or_none
 from llmapi_conformance.reference.gateway.sse import Frame, FrameDecoder, ServerEvent
 
 if TYPE_CHECKING:
@@ -78,11 +78,7 @@ class Whole:
 
 def object_in(body: bytes | str) -> dict[str, Any]:
     """Return the JSON object in a text, {} if there is none."""
-    try:
-        value = parse(body)
-    except NotJsonError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    return object_or_none(body) or {}
 
 
 def is_messages(seen: Seen) -> bool:
@@ -126,9 +122,7 @@ def with_body(scope: Scope, receive: Receive, body: bytes) -> tuple[Scope, Recei
     return {**scope, "headers": headers.raw}, replay
 
 
-def changing_requests(
-    app: ASGIApp, when: Callable[[Seen], bool], change: Callable[[dict[str, Any]], None]
-) -> ASGIApp:
+def changing_requests(app: ASGIApp, when: Callable[[Seen], bool], change: Callable[[dict[str, Any]], None]) -> ASGIApp:
     """Change the JSON object of some requests in place before the gateway reads it."""
 
     async def changed(scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,9 +138,7 @@ def changing_requests(
     return changed
 
 
-def changing_answers(
-    app: ASGIApp, when: Callable[[Seen, int], bool], change: Callable[[Seen, Whole], None]
-) -> ASGIApp:
+def changing_answers(app: ASGIApp, when: Callable[[Seen, int], bool], change: Callable[[Seen, Whole], None]) -> ASGIApp:
     """Change some whole answers, chosen by request and status; streams pass."""
 
     async def changed(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Error envelopes: each route family keeps its own shape (F9.1, F9.7, F9.10; wire-grammars.md section 7)."""
+"""Error envelopes: each route family keeps its own shape (F9.1, F9.7, F9.10; rules E1 to E5)."""
 
 from __future__ import annotations
 

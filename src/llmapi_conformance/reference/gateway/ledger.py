@@ -94,9 +94,7 @@ class Ledger:
         """Return what is left in the wallet of the key's tenant, in US dollars."""
         return _WALLET_USD - self._spent[key.tenant]
 
-    def record(
-        self, key: ApiKey, model: str, input_tokens: int, output_tokens: int, milliseconds: float = 0.0
-    ) -> None:
+    def record(self, key: ApiKey, model: str, input_tokens: int, output_tokens: int, milliseconds: float = 0.0) -> None:
         """Book one answered request."""
         price_in, price_out = _PRICES.get(model, _USUAL_PRICE)
         cost = input_tokens * price_in + output_tokens * price_out

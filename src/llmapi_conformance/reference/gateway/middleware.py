@@ -55,37 +55,49 @@ def until_client_goes(app: ASGIApp) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        body_read, gone = asyncio.Event(), asyncio.Event()
-
-        async def receive_body() -> Message:
-            if body_read.is_set():
-                await gone.wait()
-                return {"type": "http.disconnect"}
-            message = await receive()
-            if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                body_read.set()
-            return message
-
-        async def watch() -> None:
-            await body_read.wait()
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            gone.set()
-
-        work = asyncio.ensure_future(app(scope, receive_body, send))
-        watcher = asyncio.ensure_future(watch())
+        client = _Client(receive)
+        work = asyncio.ensure_future(app(scope, client.receive, send))
+        leaving = asyncio.ensure_future(client.leave())
         try:
-            await asyncio.wait((work, watcher), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            left = not work.done()
-            for task in (watcher, work):
-                task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watcher
-            if left:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await work
-        if not left:
+            await _end(leaving)
+            finished = work.done()
+            await _end(work)
+        if finished:
             work.result()
 
     return watched
+
+
+class _Client:
+    """Where the messages of a client come from: its body for whoever reads it, its leaving for the watch."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._body_read = asyncio.Event()
+        self._gone = asyncio.Event()
+
+    async def receive(self) -> Message:
+        """Return the next part of the body, and behind it nothing before the client has gone."""
+        if self._body_read.is_set():
+            await self._gone.wait()
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            self._body_read.set()
+        return message
+
+    async def leave(self) -> None:
+        """Return when the client has gone; as long as its body is being read, the reader learns of it."""
+        await self._body_read.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone.set()
+
+
+async def _end(task: asyncio.Future[None]) -> None:
+    if not task.done():
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from llmapi_conformance.reference.gateway.access import Access, Denial, admit
@@ -15,6 +14,7 @@ from llmapi_conformance.reference.gateway.refusals import unknown_model
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from llmapi_conformance.reference.gateway.keys import Platform
 

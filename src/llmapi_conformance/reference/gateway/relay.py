@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from llmapi_conformance.reference.gateway.documents import NotJsonError, compact, parse
+from llmapi_conformance.reference.gateway.documents import compact, object_or_none
 from llmapi_conformance.reference.gateway.sse import KEEP_ALIVE, Comment, Frame, ServerEvent
 from llmapi_conformance.reference.gateway.streams import EventStream, begun
 from llmapi_conformance.reference.gateway.upstream_client import UpstreamFailure
@@ -17,81 +20,85 @@ from llmapi_conformance.reference.gateway.upstream_errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
-    from llmapi_conformance.reference.gateway.core import Core
     from llmapi_conformance.reference.gateway.streams import Dialect
     from llmapi_conformance.reference.gateway.tally import Tally
-    from llmapi_conformance.reference.gateway.upstream_client import UpstreamStream
+    from llmapi_conformance.reference.gateway.upstream_client import UpstreamAnswer, UpstreamStream
 
 DONE: Final = "[DONE]"
 
 
-async def whole_answer(
-    core: Core, path: str, body: Mapping[str, Any], headers: Mapping[str, str], dialect: Dialect
-) -> tuple[bytes, dict[str, Any]]:
-    """Ask the upstream and return its answer as bytes and as a document.
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """What becomes of an upstream's stream: the client's dialect, the tally to book, the change of its frames."""
+
+    dialect: Dialect
+    tally: Tally
+    change: Callable[[AsyncGenerator[Frame]], AsyncGenerator[Frame]]
+
+
+async def whole_answer(asked: Awaitable[UpstreamAnswer], dialect: Dialect) -> tuple[bytes, dict[str, Any]]:
+    """Wait for the upstream's answer and return it as bytes and as a document.
 
     Raises:
         Refusal: The upstream refused or failed, or its answer is no JSON object, or is an error under a 200 (rule E2).
     """
     try:
-        answer = await core.upstream.post(path, compact(body).encode(), headers)
+        answer = await asked
     except UpstreamFailure as failure:
         raise refusal_of_failure(failure, dialect.family) from None
     if answer.status != 200:
         raise refusal_of_answer(answer.status, answer.headers, answer.body, dialect.family)
-    try:
-        document = parse(answer.body)
-    except NotJsonError:
-        document = None
-    if not isinstance(document, dict) or "error" in document:
+    document = object_or_none(answer.body)
+    if document is None or "error" in document:
         raise refusal_of_failure(not_understood(), dialect.family)
     return answer.body, document
 
 
-async def stream_answer(
-    core: Core,
-    path: str,
-    body: Mapping[str, Any],
-    headers: Mapping[str, str],
-    dialect: Dialect,
-    pipe: Callable[[AsyncGenerator[Frame]], AsyncGenerator[Frame]],
-) -> EventStream:
-    """Ask the upstream for a stream and return the answer that carries it on through a pipe.
+async def stream_answer(asked: Awaitable[UpstreamStream], pipe: Pipe, heartbeat_seconds: float) -> EventStream:
+    """Wait for the upstream's stream to begin and return the answer that carries it on.
 
     Raises:
         Refusal: The upstream refused or failed before its first event.
     """
     try:
-        stream = await core.upstream.open(path, compact(body).encode(), headers)
-        try:
-            if stream.status != 200:
-                raise refusal_of_answer(stream.status, stream.headers, await stream.read(), dialect.family)
-            if not stream.is_stream:
-                raise not_understood()
-        except BaseException:
-            await stream.aclose()
-            raise
-        frames = await begun(pipe(_owned(stream)))
+        stream = await asked
+        frames = await begun(pipe.change(_owned(stream, pipe.dialect)))
     except UpstreamFailure as failure:
-        raise refusal_of_failure(failure, dialect.family) from None
-    return EventStream(frames, dialect, core.settings.heartbeat_seconds)
+        raise refusal_of_failure(failure, pipe.dialect.family) from None
+    return EventStream(_booked(frames, pipe.tally), pipe.dialect, heartbeat_seconds)
 
 
-async def _owned(stream: UpstreamStream) -> AsyncGenerator[Frame]:
+async def _owned(stream: UpstreamStream, dialect: Dialect) -> AsyncGenerator[Frame]:
+    """Yield the frames of a stream and close it, however that ends."""
     try:
+        if stream.status != 200:
+            raise refusal_of_answer(stream.status, stream.headers, await stream.read(), dialect.family)
+        if not stream.is_stream:
+            raise not_understood()
         async for frame in stream.frames():
             yield frame
     finally:
         await stream.aclose()
 
 
+async def _booked(frames: AsyncGenerator[Frame], tally: Tally) -> AsyncGenerator[Frame]:
+    """Book what is known of a stream that its client leaves before the end (rule H5)."""
+    async with contextlib.aclosing(frames):
+        try:
+            async for frame in frames:
+                yield frame
+        except (GeneratorExit, asyncio.CancelledError):
+            tally.book()
+            raise
+
+
 async def relay_messages(frames: AsyncGenerator[Frame], tally: Tally) -> AsyncGenerator[Frame]:
     """Pass a Messages stream on, event by event, until `message_stop`.
 
     Raises:
-        UpstreamFailure: The upstream sent an error event, or something that is no event of the protocol, or stopped early.
+        UpstreamFailure: The upstream sent an error event, or something that is no event, or stopped early.
     """
     async for frame in frames:
         if isinstance(frame, Comment):
@@ -147,11 +154,8 @@ def event_document(frame: ServerEvent) -> dict[str, Any]:
     Raises:
         UpstreamFailure: It carries something else.
     """
-    try:
-        document = parse(frame.data)
-    except NotJsonError:
-        document = None
-    if not isinstance(document, dict):
+    document = object_or_none(frame.data)
+    if document is None:
         raise not_understood()
     return document
 
@@ -159,4 +163,3 @@ def event_document(frame: ServerEvent) -> dict[str, Any]:
 def one_line(data: str, document: Mapping[str, Any]) -> str:
     """Return the data of an event on a single line, to the character where it already is."""
     return compact(document) if "\n" in data else data
-

@@ -67,8 +67,6 @@ async def running_gateway(settings: GatewaySettings) -> AsyncIterator[RunningGat
             control_url=f"http://{settings.host}:{control_port}",
             keys={role: key.secret for role, key in keys.items()},
             models={
-                role: [model.id for model in MODELS[key.platform]]
-                for role, key in keys.items()
-                if "+" not in role
+                role: [model.id for model in MODELS[key.platform]] for role, key in keys.items() if "+" not in role
             },
         )

@@ -19,7 +19,7 @@ class ServerEvent:
     event: str | None = None
 
     def encode(self) -> bytes:
-        """Write the event as wire-grammars.md section 9 asks: one space after the colon, LF, a blank line at the end."""
+        """Write the event in the safe form: one space after the colon, LF, a blank line at the end (WHATWG HTML 9.2)."""
         name = f"event: {self.event}\n" if self.event is not None else ""
         data = "".join(f"data: {line}\n" for line in self.data.split("\n"))
         return f"{name}{data}\n".encode()
@@ -43,8 +43,8 @@ KEEP_ALIVE = Comment("keep-alive")
 class FrameDecoder:
     """Turns the bytes of a stream, however they are cut, into frames.
 
-    Lines end at LF, CR or CRLF; a byte order mark at the start is dropped; an event that the stream leaves unfinished is
-    never returned.
+    Lines end at LF, CR or CRLF; a byte order mark at the start is dropped; an event that the stream leaves unfinished
+    is never returned.
     """
 
     def __init__(self) -> None:

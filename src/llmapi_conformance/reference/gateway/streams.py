@@ -1,4 +1,4 @@
-"""Streamed answers: framing, heartbeat, the protocol's error event, the end (wire-grammars.md sections 1.4, 2.3, 10)."""
+"""Streamed answers: framing, heartbeat, the protocol's error event, the end (rules A-S1 to A-S12, C-S6, H1 to H6)."""
 
 from __future__ import annotations
 

@@ -1,14 +1,15 @@
-"""The way to the upstream: one HTTP client per gateway, whole answers and streams (wire-grammars.md section 10)."""
+"""The way to the upstream: one HTTP client per gateway, whole answers and streams (rules H3 to H5)."""
 
 from __future__ import annotations
 
 import contextlib
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
 
+from llmapi_conformance.reference.gateway.documents import compact
 from llmapi_conformance.reference.gateway.sse import FrameDecoder, StreamTooLongError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _LONGEST_ANSWER: Final = 64 * 1024 * 1024
 _ANTHROPIC_VERSION: Final = "2023-06-01"
 
 
-class UpstreamFailure(Exception):  # noqa: N818 - it is what happened upstream, told as a value
+class UpstreamFailure(Exception):
     """The upstream gave no usable answer.
 
     Attributes:
@@ -103,7 +104,7 @@ class Upstream:
             headers={"accept-encoding": "identity", "user-agent": "llmapi-reference-gateway"},
         )
 
-    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> UpstreamAnswer:
+    async def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> UpstreamAnswer:
         """Send a request and return its whole answer.
 
         Raises:
@@ -115,7 +116,7 @@ class Upstream:
         finally:
             await stream.aclose()
 
-    async def open(self, path: str, body: bytes, headers: Mapping[str, str]) -> UpstreamStream:
+    async def open(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> UpstreamStream:
         """Send a request and return as soon as the answer's headers are there; the caller closes the stream.
 
         Raises:
@@ -123,7 +124,7 @@ class Upstream:
         """
         with _told():
             request = self._client.build_request(
-                "POST", path, content=body, headers={"content-type": "application/json", **headers}
+                "POST", path, content=compact(body).encode(), headers={"content-type": "application/json", **headers}
             )
             return UpstreamStream(await self._client.send(request, stream=True))
 
@@ -164,4 +165,3 @@ def _told() -> Iterator[None]:
         raise UpstreamFailure(504, "The upstream did not answer in time") from None
     except (httpx2.HTTPError, httpx2.StreamError, StreamTooLongError, OSError):
         raise UpstreamFailure(502, "The upstream could not be reached or broke the connection off") from None
-

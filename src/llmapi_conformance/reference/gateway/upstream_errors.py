@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from llmapi_conformance.reference.gateway.documents import NotJsonError, parse
+from llmapi_conformance.reference.gateway.documents import object_or_none
 from llmapi_conformance.reference.gateway.envelopes import Family
 from llmapi_conformance.reference.gateway.refusals import Refusal
 from llmapi_conformance.reference.gateway.upstream_client import UpstreamFailure
@@ -89,11 +89,7 @@ def safe_message(message: Any, otherwise: str) -> str:
 
 
 def _error_object(body: bytes) -> Mapping[str, Any]:
-    try:
-        document = parse(body)
-    except NotJsonError:
-        return {}
-    error = document.get("error") if isinstance(document, dict) else None
+    error = (object_or_none(body) or {}).get("error")
     return error if isinstance(error, dict) else {}
 
 

@@ -8,7 +8,6 @@ import zoneinfo
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from llmapi_conformance.reference.gateway.access import Access, admit
@@ -20,6 +19,7 @@ from llmapi_conformance.reference.gateway.refusals import Refusal, wrong_field
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from llmapi_conformance.reference.gateway.keys import ApiKey
     from llmapi_conformance.reference.gateway.ledger import Account, Ledger
@@ -68,12 +68,13 @@ def _date(query: QueryParams, name: str) -> dt.date | None:
     text = query.get(name)
     if text is None:
         return None
+    malformed = wrong_field(name, "must be a date of the form YYYY-MM-DD")
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        raise malformed
     try:
-        if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
-            raise ValueError(text)
         date = dt.date.fromisoformat(text)
     except ValueError:
-        raise wrong_field(name, "must be a date of the form YYYY-MM-DD") from None
+        raise malformed from None
     if not _FIRST_YEAR <= date.year <= _LAST_YEAR:
         raise wrong_field(name, f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
     return date

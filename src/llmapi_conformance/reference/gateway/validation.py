@@ -59,14 +59,20 @@ def check_chat(body: dict[str, Any]) -> None:
         _check_chat_message(message, f"messages[{index}]")
     _number(body, "temperature", _CHAT_TEMPERATURE)
     _number(body, "top_p", 1.0)
-    _objects(body, "tools")
     if not isinstance(body.get("stop"), str | None):
         _strings(body["stop"], "stop")
-    if not isinstance(body.get("tool_choice"), str | dict | None):
-        raise wrong_field("tool_choice", "must be a string or an object")
     for name in ("stream_options", "response_format", "metadata"):
         if not isinstance(body.get(name), dict | None):
             raise wrong_field(name, "must be an object")
+    if body.get("stream_options") is not None and not body.get("stream"):
+        raise wrong_field("stream_options", "is only allowed with stream")
+    _check_chat_tools(body)
+
+
+def _check_chat_tools(body: dict[str, Any]) -> None:
+    _objects(body, "tools")
+    if not isinstance(body.get("tool_choice"), str | dict | None):
+        raise wrong_field("tool_choice", "must be a string or an object")
     for index, tool in enumerate(body.get("tools") or []):
         if tool.get("type") == "function":
             if not isinstance(tool.get("function"), dict):

@@ -27,10 +27,8 @@ def chat_to_message(document: Mapping[str, Any], request: Mapping[str, Any]) -> 
     answer = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(answer, dict):
         return None
-    content: list[dict[str, Any]] = []
-    for name in ("content", "refusal"):
-        if isinstance(answer.get(name), str) and answer[name]:
-            content.append({"type": "text", "text": answer[name]})
+    texts = [answer.get("content"), answer.get("refusal")]
+    content: list[dict[str, Any]] = [{"type": "text", "text": text} for text in texts if isinstance(text, str) and text]
     finish = "content_filter" if answer.get("refusal") else choice.get("finish_reason")
     calls = answer.get("tool_calls") or []
     for call in calls:

@@ -19,8 +19,8 @@ _NO_PARAMETERS: Final = {"type": "object", "properties": {}}
 def chat_to_messages(body: Mapping[str, Any]) -> dict[str, Any]:
     """Convert a Chat request that `check_chat` has passed.
 
-    Instructions of whatever place become the system text, in their order. Penalties, seeds and log probabilities have no
-    counterpart and are left out; a temperature above Anthropic's scale is taken as its top.
+    Instructions of whatever place become the system text, in their order. Penalties, seeds and log probabilities have
+    no counterpart and are left out; a temperature above Anthropic's scale is taken as its top.
 
     Raises:
         Refusal: 400 for something that can't be said in Messages and would change the answer.

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.reference.gateway.convert.common import (
     arguments_object,
-    estimated_input,
     matched_stop,
     messages_usage,
     new_id,
@@ -25,16 +24,16 @@ if TYPE_CHECKING:
 
 
 async def chat_to_messages_stream(
-    frames: AsyncGenerator[Frame], request: Mapping[str, Any], tally: Tally
+    frames: AsyncGenerator[Frame], request: Mapping[str, Any], input_estimate: int, tally: Tally
 ) -> AsyncGenerator[Frame]:
     """Convert a Chat stream that answers a Messages request, chunk by chunk.
 
-    Chat tells usage at its end only, so `message_start` carries an estimate of the input, and `message_delta` the truth.
+    Chat tells usage at its end only: `message_start` carries an estimate of the input, `message_delta` the truth.
 
     Raises:
         UpstreamFailure: The upstream sent an error, broke its protocol, or stopped before `[DONE]`.
     """
-    converter = _Converter(request)
+    converter = _Converter(request, input_estimate)
     async for frame in frames:
         if isinstance(frame, Comment):
             yield KEEP_ALIVE
@@ -61,9 +60,10 @@ def _named(event: Mapping[str, Any]) -> ServerEvent:
 class _Converter:
     """What has to be remembered between the chunks of one stream: the open block, the calls, the end."""
 
-    def __init__(self, request: Mapping[str, Any]) -> None:
+    def __init__(self, request: Mapping[str, Any], input_estimate: int) -> None:
         self.usage: dict[str, Any] = {}
         self._request = request
+        self._input_estimate = input_estimate
         self._started = False
         self._index = -1
         self._open: str | None = None
@@ -117,7 +117,7 @@ class _Converter:
         yield {"type": "message_stop"}
 
     def _message_start(self, chunk: Mapping[str, Any]) -> dict[str, Any]:
-        usage = messages_usage(None) | {"input_tokens": estimated_input(self._request)}
+        usage = messages_usage(None) | {"input_tokens": self._input_estimate}
         message = {
             "id": new_id("msg_"),
             "type": "message",

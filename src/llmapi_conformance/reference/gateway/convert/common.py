@@ -6,7 +6,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from llmapi_conformance.reference.gateway.documents import NotJsonError, compact, parse
+from llmapi_conformance.reference.gateway.documents import compact, object_or_none
 from llmapi_conformance.reference.gateway.tally import count, total_input
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _CALL: Final = "call_"
 _TOOLU: Final = "toolu_"
 _CHARACTERS_PER_TOKEN: Final = 4
+_TOKENS_PER_MESSAGE: Final = 3
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w=.+-]+)*?;base64,(?P<data>.*)", re.ASCII | re.DOTALL)
 
 _FINISH_OF_STOP: Final = {
@@ -71,7 +72,7 @@ def stop_reason(finish: Any, *, has_calls: bool, matched: str | None = None) -> 
 
 
 def matched_stop(choice: Mapping[str, Any], stops: Any) -> str | None:
-    """Return the stop string that ended a Chat answer, where the upstream names it in `stop_reason` or `matched_stop`."""
+    """Return the stop string that ended a Chat answer, where the upstream names it as some servers do."""
     for name in ("stop_reason", "matched_stop"):
         value = choice.get(name)
         if isinstance(value, str) and value in (stops or ()):
@@ -111,11 +112,7 @@ def arguments_object(text: str) -> dict[str, Any] | None:
     """Return the object that a call's argument text stands for, {} for no text, None for text that isn't an object."""
     if not text.strip():
         return {}
-    try:
-        value = parse(text)
-    except NotJsonError:
-        return None
-    return value if isinstance(value, dict) else None
+    return object_or_none(text)
 
 
 def data_url(url: str) -> tuple[str, str] | None:
@@ -124,8 +121,11 @@ def data_url(url: str) -> tuple[str, str] | None:
     return (match["type"], match["data"]) if match else None
 
 
-def estimated_input(body: Mapping[str, Any]) -> int:
-    """Estimate the input tokens of a Messages request from its text; a Chat upstream tells them only at the end."""
-    parts = [body.get("system"), body["messages"], body.get("tools")]
-    characters = sum(len(compact(part)) for part in parts if part)
-    return max(1, -(-characters // _CHARACTERS_PER_TOKEN))
+def estimated_input(chat: Mapping[str, Any]) -> int:
+    """Estimate the input tokens of a Chat request: a few for each message, one for about four characters."""
+    characters = len(compact(chat["tools"])) if chat.get("tools") else 0
+    for message in chat["messages"]:
+        content = message.get("content") or ""
+        texts = [content] if isinstance(content, str) else [part.get("text") or compact(part) for part in content]
+        characters += sum(map(len, texts)) + sum(len(compact(call)) for call in message.get("tool_calls") or ())
+    return _TOKENS_PER_MESSAGE * len(chat["messages"]) + -(-characters // _CHARACTERS_PER_TOKEN)

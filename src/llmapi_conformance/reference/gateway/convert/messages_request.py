@@ -74,11 +74,13 @@ def _user(content: str | list[dict[str, Any]], where: str) -> Iterable[dict[str,
         # A tool message of Chat holds text only: pictures go on in the user message behind it.
         pictures = [] if isinstance(inner, str) else [part for part in inner if part["type"] != "text"]
         text = inner if isinstance(inner, str) else [part for part in inner if part["type"] == "text"]
-        results.append({
-            "role": "tool",
-            "tool_call_id": call_id(block["tool_use_id"]),
-            "content": _parts(text, f"{here}.content") or "",
-        })
+        results.append(
+            {
+                "role": "tool",
+                "tool_call_id": call_id(block["tool_use_id"]),
+                "content": _parts(text, f"{here}.content") or "",
+            }
+        )
         others.extend(_part(part, f"{here}.content") for part in pictures)
     return [*results, {"role": "user", "content": others}] if others else results
 

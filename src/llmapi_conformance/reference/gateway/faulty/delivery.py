@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import Headers
@@ -73,7 +74,7 @@ def _lossy_blocks(app: ASGIApp, _core: Core) -> ASGIApp:
 def _damaged(body: bytes, offset: int) -> bytes:
     first = -offset % _BLOCK
     borders = [0, *range(first, len(body), _BLOCK), len(body)]
-    pieces = (body[start:end] for start, end in zip(borders, borders[1:], strict=False))
+    pieces = (body[start:end] for start, end in itertools.pairwise(borders))
     return "".join(piece.decode("utf-8", errors="replace") for piece in pieces).encode()
 
 

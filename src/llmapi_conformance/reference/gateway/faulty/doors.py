@@ -82,9 +82,9 @@ def _short_memory(app: ASGIApp, core: Core) -> ASGIApp:
             scope = _with_key(scope, known)
 
         async def noticing(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] < 300:
-                if core.keyring.find(secret) is not None:
-                    remembered[secret[:_PREFIX]] = (secret, now + _REMEMBERED_SECONDS)
+            good = message["type"] == "http.response.start" and message["status"] < 300
+            if good and core.keyring.find(secret) is not None:
+                remembered[secret[:_PREFIX]] = (secret, now + _REMEMBERED_SECONDS)
             await send(message)
 
         await app(scope, receive, noticing)

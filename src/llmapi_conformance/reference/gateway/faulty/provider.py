@@ -127,13 +127,12 @@ class _Ending:
                 ServerEvent(compact({**head, "choices": [], "usage": usage})),
                 ServerEvent("[DONE]"),
             ]
-        closing = [] if self._open_block is None else [{"type": "content_block_stop", "index": self._open_block}]
+        ending: list[dict[str, Any]] = []
+        if self._open_block is not None:
+            ending.append({"type": "content_block_stop", "index": self._open_block})
         delta = {"stop_reason": "end_turn", "stop_sequence": None}
-        ending = [
-            *closing,
-            {"type": "message_delta", "delta": delta, "usage": {"output_tokens": self._deltas}},
-            {"type": "message_stop"},
-        ]
+        ending.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": self._deltas}})
+        ending.append({"type": "message_stop"})
         return [ServerEvent(compact(event), str(event["type"])) for event in ending]
 
 
