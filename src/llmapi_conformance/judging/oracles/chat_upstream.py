@@ -42,7 +42,7 @@ def temperature_and_max_tokens_are_forwarded(exchange: Exchange, log: Exchange) 
         yield Examined(name)
         found = next((received[each] for each in (name, *others) if received.get(each) is not None), None)
         if found != body[name]:
-            yield Deviation(f"{name} {shown(body[name])} at the upstream", shown(found), exchange=log)
+            yield Deviation(f"{name} {shown(body[name])} at the upstream", shown(found))
 
 
 @oracle("CHAT-H01")
@@ -75,8 +75,7 @@ def hanging_up_reaches_the_upstream(exchange: Exchange, log: Exchange) -> Judgem
         yield Deviation(
             "the upstream request given up, soon after the client hung up",
             f"the upstream still answering, {sent_deltas} deltas sent",
-            exchange=log,
-        )
+            )
 
 
 @oracle("CHAT-E01")
@@ -189,7 +188,7 @@ def rate_limit_has_its_error_type(exchange: Exchange) -> Judgement:
 
 
 @oracle("CHAT-F01")
-def clients_key_stays_here(log: Exchange) -> Judgement:
+def clients_key_stays_here(exchange: Exchange, log: Exchange) -> Judgement:  # noqa: ARG001 - shown with the finding
     """No request to the upstream carries the client's key (CWE-200)."""
     for entry in log_entries(log):
         yield Examined("upstream request")
@@ -214,7 +213,7 @@ def upstreams_headers_stay_there(exchange: Exchange) -> Judgement:
 @oracle("CHAT-F03")
 def messages_reach_the_upstream_as_sent(exchange: Exchange, log: Exchange) -> Judgement:
     """Where both sides speak Chat, model settings and messages are passed on unchanged (C-request)."""
-    body, received = sent(exchange), received_body(log)
+    body, received = sent(exchange), received_chat(log)
     if received is None or not body:
         return
     for name in body.keys() - {"model", "stream", "stream_options", "tools", *_LIMITS}:
@@ -225,26 +224,25 @@ def messages_reach_the_upstream_as_sent(exchange: Exchange, log: Exchange) -> Ju
             yield Deviation(
                 f"{name} as the client sent it: {shown(body[name])}",
                 shown(received[name]) if name in received else f"no {name}",
-                exchange=log,
-            )
+                    )
 
 
 @oracle("CHAT-F04")
 def tools_reach_the_upstream_as_sent(exchange: Exchange, log: Exchange) -> Judgement:
     """Where both sides speak Chat, no tool is added, dropped or changed (C-request)."""
-    received = received_body(log)
+    received = received_chat(log)
     if received is None:
         return
     yield Examined("tools")
     asked, found = array(sent(exchange), "tools"), array(received, "tools")
     if asked != found:
-        yield Deviation(f"tools {_names(asked)} as sent", f"tools {_names(found)}", exchange=log)
+        yield Deviation(f"tools {_names(asked)} as sent", f"tools {_names(found)}")
 
 
 @oracle("CHAT-F05")
 def nothing_is_added_to_the_request(exchange: Exchange, log: Exchange) -> Judgement:
     """The upstream gets no member that the client did not send; counting tokens of streams aside (C-request)."""
-    received = received_body(log)
+    received = received_chat(log)
     if received is None:
         return
     yield Examined("request")
@@ -252,7 +250,7 @@ def nothing_is_added_to_the_request(exchange: Exchange, log: Exchange) -> Judgem
     told = sorted(name for name in added if received[name] is not None)
     if told:
         yield Deviation(
-            "the members that the client sent", f"{', '.join(told)} added: {shown(received[told[0]])}", exchange=log
+            "the members that the client sent", f"{', '.join(told)} added: {shown(received[told[0]])}"
         )
 
 
@@ -266,7 +264,7 @@ def conversation_reaches_the_upstream(exchange: Exchange, log: Exchange) -> Judg
     for text in _message_texts(exchange):
         yield Examined("text")
         if not any(text in each for each in held):
-            yield Deviation(f"{shown(text)} in the request to the upstream", "it is not there", exchange=log)
+            yield Deviation(f"{shown(text)} in the request to the upstream", "it is not there")
 
 
 @oracle("CHAT-F07")
@@ -275,12 +273,12 @@ def unknown_member_is_passed_on_or_refused(exchange: Exchange, log: Exchange, na
     if exchange.status == 400:
         yield Examined("unknown member")
         return
-    received = received_body(log)
+    received = received_chat(log)
     if not exchange.succeeded or received is None:
         return
     yield Examined("unknown member")
     if received.get(name) != sent(exchange).get(name):
-        yield Deviation(f"{name} at the upstream, or status 400", f"{name} dropped", exchange=log)
+        yield Deviation(f"{name} at the upstream, or status 400", f"{name} dropped")
 
 
 def log_entries(log: Exchange) -> list[dict[str, Any]]:
@@ -292,6 +290,12 @@ def received_body(log: Exchange) -> dict[str, Any] | None:
     """The body of the latest request that the upstream received; ``None`` when there was none."""
     bodies = [entry.get("body") for entry in log_entries(log)]
     return next((body for body in reversed(bodies) if isinstance(body, dict)), None)
+
+
+def received_chat(log: Exchange) -> dict[str, Any] | None:
+    """Like ``received_body``; ``None`` where the upstream was asked in another protocol."""
+    spoken = [entry.get("protocol") for entry in log_entries(log)]
+    return received_body(log) if spoken and spoken[-1] == "chat" else None
 
 
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")

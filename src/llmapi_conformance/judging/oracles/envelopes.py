@@ -1,4 +1,4 @@
-"""Error envelopes: which one a body is, and which one a route owes (wire rules E-envelope and E3, facts F9.1 and F9.10)."""
+"""Error envelopes: which one a body is, and which one a route owes (rules E-envelope and E3, facts F9.1, F9.10)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Any, Final, Literal
 
 Envelope = Literal["anthropic", "openai", "openai_image", "google", "none"]
-"""What a body is: Anthropic's, OpenAI's with ``param`` or ``code``, the documentation's short OpenAI form, Google's, or no envelope."""
+"""What a body is; ``openai`` has ``param`` or ``code``, ``openai_image`` is the documentation's short form without."""
 
 Family = Literal["anthropic", "openai", "openai_image", "google", "any"]
 """What a route owes; ``any`` where no source says which."""
@@ -134,17 +134,7 @@ def _members(value: dict[str, Any]) -> str:
 
 
 def _json_type(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int() | float():
-            return "number"
-        case str():
-            return "string"
-        case list():
-            return "array"
-        case dict():
-            return "object"
-    return "document that can't be read"
+    if value is None:
+        return "null"
+    names = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    return names.get(type(value), "document that can't be read")

@@ -1,4 +1,4 @@
-"""Error bodies: one JSON document in the envelope of the route, and never dressed up as a success (facts F9.1, F9.10, rules E1-E5)."""
+"""Error bodies: one JSON document in the envelope of the route (facts F9.1, F9.10, rules E1-E5)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from llmapi_conformance.judging.oracles.http import TEXT_ROUTES, body_in_words
 ERRORS: Final = On(outcome="error")
 MESSAGES_ROUTES: Final = ("createMessage", "countMessageTokens")
 
-# What error.type a status goes with (E-table). Where the documentation gives a status two meanings (F9.11: 403 for money too), both types are listed.
+# What error.type a status goes with (E-table). Where the documentation gives a status two meanings (F9.11: 403 for
+# money too), both types are listed.
 _ANTHROPIC_TYPES: Final[dict[int, frozenset[str]]] = {
     400: frozenset({"invalid_request_error"}),
     401: frozenset({"authentication_error"}),
@@ -42,7 +43,9 @@ _ANTHROPIC_ALL: Final = frozenset[str]().union(*_ANTHROPIC_TYPES.values())
 _OPENAI_TYPES: Final[dict[int, frozenset[str]]] = {
     400: frozenset({"invalid_request_error"}),
     401: frozenset({"invalid_request_error", "authentication_error"}),
-    403: frozenset({"invalid_request_error", "permission_error", "permission_denied", "insufficient_quota", "billing_error"}),
+    403: frozenset(
+        {"invalid_request_error", "permission_error", "permission_denied", "insufficient_quota", "billing_error"}
+    ),
     404: frozenset({"invalid_request_error", "not_found_error"}),
     405: frozenset({"invalid_request_error", "not_found_error"}),
     409: frozenset({"invalid_request_error", "conflict", "conflict_error"}),
@@ -50,7 +53,14 @@ _OPENAI_TYPES: Final[dict[int, frozenset[str]]] = {
     429: frozenset({"rate_limit_error", "rate_limit_exceeded", "insufficient_quota", "requests", "tokens"}),
 }
 _OPENAI_SERVER: Final = frozenset(
-    {"server_error", "api_error", "service_unavailable", "service_unavailable_error", "overloaded_error", "timeout_error"}
+    {
+        "server_error",
+        "api_error",
+        "service_unavailable",
+        "service_unavailable_error",
+        "overloaded_error",
+        "timeout_error",
+    }
 )
 _OPENAI_MEMBERS: Final = frozenset({"message", "type", "param", "code"})
 
@@ -63,7 +73,9 @@ def an_error_is_one_json_document(exchange: Exchange) -> Judgement:
     yield Examined("error body")
     if exchange.json is NOT_JSON:
         end = min(len(exchange.body), 200)
-        yield Deviation(f"one JSON document with status {exchange.status}", body_in_words(exchange), (0, end) if end else None)
+        yield Deviation(
+            f"one JSON document with status {exchange.status}", body_in_words(exchange), (0, end) if end else None
+        )
 
 
 @oracle("ERR-E02", on=ERRORS)
@@ -84,7 +96,10 @@ def a_messages_error_is_in_its_own_envelope(exchange: Exchange) -> Judgement:
 
 @oracle("ERR-E04", on=On(("createChatCompletion", "listModels"), outcome="error"))
 def a_chat_error_is_in_its_own_envelope(exchange: Exchange) -> Judgement:
-    """Errors of Chat are an error object with type and message, a top-level ``type`` or not (E3, F9.10); those of the model list are in any protocol's."""
+    """Errors of Chat have an error object with type and message, a top-level ``type`` or not (E3, F9.10).
+
+    Those of the model list are in the envelope of any protocol.
+    """
     yield from _in_the_envelope(exchange)
 
 
@@ -110,7 +125,9 @@ def the_error_type_fits_the_status(exchange: Exchange) -> Judgement:
     yield Examined("error type")
     if error_type(exchange.json) not in known:
         wanted = " or ".join(sorted(known))
-        yield Deviation(f"error.type {wanted} with status {exchange.status}", f"error.type {error_type(exchange.json)[:80]!r}")
+        yield Deviation(
+            f"error.type {wanted} with status {exchange.status}", f"error.type {error_type(exchange.json)[:80]!r}"
+        )
 
 
 @oracle("ERR-E06", on=On(TEXT_ROUTES, outcome="error"))
@@ -142,7 +159,7 @@ def the_request_id_of_body_and_header_agree(exchange: Exchange) -> Judgement:
 
 @oracle("ERR-E08", on=On(("createChatCompletion",), outcome="error"))
 def a_chat_error_has_openais_four_members(exchange: Exchange) -> Judgement:
-    """OpenAI's schema asks for ``message``, ``type``, ``param`` and ``code``; the documented 401 (F9.7) goes without."""
+    """OpenAI's schema asks for ``message``, ``type``, ``param``, ``code``; the documented 401 (F9.7) goes without."""
     if exchange.status == 401 or envelope_of(exchange.json) == "none":
         return
     yield Examined("error object")

@@ -119,9 +119,11 @@ def reads_as_stream(exchange: Exchange) -> bool:
 def ended_by_itself(exchange: Exchange) -> bool:
     """Whether the end of the stream is the gateway's word: complete, or silent until our deadline.
 
-    A cut or reset connection is another clause's business: it is how a gateway may pass on a broken upstream.
+    Cut or reset connections are other clauses' business, and so are answers whose upstream was made to fail.
     """
-    return exchange.response is not None and exchange.response.ending in {Ending.COMPLETE, Ending.TIMEOUT}
+    if exchange.response is None or exchange.disturbed:
+        return False
+    return exchange.response.ending in {Ending.COMPLETE, Ending.TIMEOUT}
 
 
 def _subjects(grammar: Grammar, machine: Machine, stream: EventStream) -> Iterator[tuple[str, Any, ServerSentEvent]]:

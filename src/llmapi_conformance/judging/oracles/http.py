@@ -1,4 +1,4 @@
-"""HTTP around every answer: media types, framing, headers, codings, methods (RFC 9110, RFC 9112, wire rules H1, H2, H7)."""
+"""HTTP around every answer: media types, framing, headers, codings, methods (RFC 9110, RFC 9112, rules H1, H2, H7)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,22 @@ JSON_ANSWERS: Final = On(mode="plain", outcome="success")
 TEXT_ROUTES: Final = ("createMessage", "countMessageTokens", "createChatCompletion", "listModels")
 REQUEST_IDS: Final = ("request-id", "x-request-id")
 # Fields that are no lists: a second line changes or voids the first (RFC 9110 section 5.3).
-_SINGLETONS: Final = ("content-type", "content-length", "content-range", "date", "etag", "expires", "last-modified", "location", "retry-after", "server")
+_SINGLETONS: Final = (
+    "content-type",
+    "content-length",
+    "content-range",
+    "date",
+    "etag",
+    "expires",
+    "last-modified",
+    "location",
+    "retry-after",
+    "server",
+)
 # How wire/decoding.py says that a body does not keep to its declared coding.
-_UNDECODED = re.compile(r"the body is not valid \w+|the \w+ data is incomplete|bytes follow the end of the deflate data")
+_UNDECODED = re.compile(
+    r"the body is not valid \w+|the \w+ data is incomplete|bytes follow the end of the deflate data"
+)
 _BROKEN: Final = {
     Ending.CUT: "the connection was closed before the body was complete",
     Ending.RESET: "the connection was reset in the body",
@@ -61,7 +74,9 @@ def a_stream_is_not_cached(exchange: Exchange) -> Judgement:
     yield Examined("streamed answer")
     control = ", ".join(exchange.header_values("cache-control"))
     if not re.search(r"\bno-(?:cache|store)\b", control, re.IGNORECASE):
-        yield Deviation("Cache-Control: no-cache (or no-store)", f"Cache-Control: {control[:80]}" if control else "none")
+        yield Deviation(
+            "Cache-Control: no-cache (or no-store)", f"Cache-Control: {control[:80]}" if control else "none"
+        )
 
 
 @oracle("HTTP-S05", on=STREAMS)
@@ -76,7 +91,7 @@ def a_stream_tells_proxies_not_to_buffer(exchange: Exchange) -> Judgement:
 
 @oracle("HTTP-J01", on=On(TEXT_ROUTES, mode="plain"))
 def a_json_answer_is_application_json(exchange: Exchange) -> Judgement:
-    """A plain answer of a JSON operation has the media type ``application/json``; a body that is no JSON belongs to HTTP-J02."""
+    """A plain answer has the media type ``application/json``; a body that is no JSON belongs to HTTP-J02."""
     if exchange.json is NOT_JSON:
         return
     yield Examined("JSON answer")
@@ -103,7 +118,9 @@ def a_body_arrives_whole(exchange: Exchange) -> Judgement:
     ending = exchange.response.ending
     if ending in _BROKEN and not _announced_more(exchange):
         observed = f"{_BROKEN[ending]}, after {exchange.response.wire_length} bytes"
-        yield Deviation("a body that ends as its framing says", observed, (max(0, len(exchange.body) - 40), len(exchange.body)))
+        yield Deviation(
+            "a body that ends as its framing says", observed, (max(0, len(exchange.body) - 40), len(exchange.body))
+        )
 
 
 @oracle("HTTP-B02", on=ANY)
@@ -118,7 +135,9 @@ def content_length_is_the_length(exchange: Exchange) -> Judgement:
     yield Examined("Content-Length")
     if not length.strip().isdecimal():
         yield Deviation("a number as Content-Length", f"Content-Length: {length[:40]}")
-    elif int(length) != response.wire_length and not (response.ending is Ending.RESET and int(length) > response.wire_length):
+    elif int(length) != response.wire_length and not (
+        response.ending is Ending.RESET and int(length) > response.wire_length
+    ):
         yield Deviation(f"{int(length)} bytes, as Content-Length says", f"{response.wire_length} bytes")
 
 
@@ -131,13 +150,19 @@ def no_content_coding_goes_unasked(exchange: Exchange) -> Judgement:
     for coding in _codings(exchange):
         if coding not in asked and "*" not in asked:
             wanted = f"Accept-Encoding: {accepted}" if accepted else "no Accept-Encoding"
-            yield Deviation(f"no content coding but those asked for ({wanted[:80]})", f"Content-Encoding: {coding[:40]}")
+            yield Deviation(
+                f"no content coding but those asked for ({wanted[:80]})", f"Content-Encoding: {coding[:40]}"
+            )
 
 
 @oracle("HTTP-E02", on=ANY)
 def a_declared_coding_decodes(exchange: Exchange) -> Judgement:
     """A body is in the content coding that it declares (RFC 9110 section 8.4, defect M40)."""
-    if exchange.response is None or exchange.response.ending is not Ending.COMPLETE or exchange.request.method == "HEAD":
+    if (
+        exchange.response is None
+        or exchange.response.ending is not Ending.COMPLETE
+        or exchange.request.method == "HEAD"
+    ):
         return
     if "accept-encoding" in (name.lower() for name, _ in exchange.request.headers) or _codings(exchange):
         yield Examined("content coding")
@@ -158,11 +183,14 @@ def single_fields_come_once(exchange: Exchange) -> Judgement:
 
 @oracle("HTTP-H02", on=ANY)
 def length_and_transfer_coding_exclude_each_other(exchange: Exchange) -> Judgement:
-    """No Content-Length beside Transfer-Encoding (RFC 9112 section 6.2): two framings are the door to request smuggling."""
+    """No Content-Length beside Transfer-Encoding (RFC 9112 section 6.2): two framings let requests be smuggled."""
     yield Examined("response head")
     length, coding = exchange.header("content-length"), exchange.header("transfer-encoding")
     if length is not None and coding is not None:
-        yield Deviation("one of Content-Length and Transfer-Encoding", f"Content-Length: {length[:20]} and Transfer-Encoding: {coding[:20]}")
+        yield Deviation(
+            "one of Content-Length and Transfer-Encoding",
+            f"Content-Length: {length[:20]} and Transfer-Encoding: {coding[:20]}",
+        )
 
 
 @oracle("HTTP-H03", on=ANY)
@@ -177,7 +205,7 @@ def a_body_has_a_media_type(exchange: Exchange) -> Judgement:
 
 @oracle("HTTP-H04", on=On(TEXT_ROUTES, outcome="any"))
 def an_answer_carries_a_request_id(exchange: Exchange) -> Judgement:
-    """``request-id`` (Anthropic) or ``x-request-id`` (OpenAI) names the exchange for support (A-headers, E-envelope)."""
+    """``request-id`` (Anthropic) or ``x-request-id`` (OpenAI) names the exchange (A-headers, E-envelope)."""
     yield Examined("response head")
     if not any((exchange.header(name) or "").strip() for name in REQUEST_IDS):
         yield Deviation("a request-id or x-request-id header", "neither")
@@ -235,21 +263,24 @@ def an_api_answer_sets_no_cookie(exchange: Exchange) -> Judgement:
 
 @oracle("HTTP-L02")
 def headers_of_the_upstream_are_not_passed_on(exchange: Exchange) -> Judgement:
-    """What our upstream's ``leak-headers`` sends stays behind the gateway: its credential, cookie, name and host (CWE-200)."""
+    """What our upstream's ``leak-headers`` sends stays behind: credential, cookie, name and host (CWE-200)."""
     yield Examined("answer to an upstream that sends its own headers")
-    for name in ("x-goog-api-key", "x-internal-host", "set-cookie"):
+    for name in ("x-goog-api-key", "x-internal-host"):
         if exchange.header_values(name):
             yield Deviation("none of the upstream's own headers", f"a header {name}")
-    if any("upstream-internal" in value for value in exchange.header_values("server")):
-        yield Deviation("none of the upstream's own headers", "the upstream's Server header")
+    for name in ("set-cookie", "server"):
+        if any("[[upstream-" in value for value in exchange.header_values(name)):
+            yield Deviation("none of the upstream's own headers", f"the upstream's {name} header")
 
 
 @oracle("HTTP-R01")
 def the_standard_route_is_served(exchange: Exchange) -> Judgement:
-    """A documented route under ``/v1`` is there (F1.1): a correct request is not told that there is no such path or method."""
+    """A documented route under ``/v1`` is there (F1.1): a correct request is not told 404 or 405."""
     yield Examined("documented route")
     if exchange.status in (404, 405, 501):
-        yield Deviation("a route that is served", f"status {exchange.status} for {exchange.request.method} {exchange.request.path}")
+        yield Deviation(
+            "a route that is served", f"status {exchange.status} for {exchange.request.method} {exchange.request.path}"
+        )
 
 
 @oracle("HTTP-R02")
@@ -284,7 +315,9 @@ def an_odd_method_is_no_server_error(exchange: Exchange) -> Judgement:
     """HEAD and OPTIONS are answered, and not with a server error (H7; Claude Code asks HEAD / first)."""
     yield Examined(f"answer to {exchange.request.method}")
     if exchange.status >= 500 and exchange.status != 501:
-        yield Deviation("a status below 500", f"{exchange.status} for {exchange.request.method} {exchange.request.path}")
+        yield Deviation(
+            "a status below 500", f"{exchange.status} for {exchange.request.method} {exchange.request.path}"
+        )
 
 
 def body_in_words(exchange: Exchange) -> str:

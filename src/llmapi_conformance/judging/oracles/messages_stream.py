@@ -23,6 +23,8 @@ from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On
 from llmapi_conformance.judging.oracles.grammar import DONE, ended_by_itself, judge_machine
 
 STREAM: Final = On(operations=("createMessage",), mode="stream")
+BROKEN_TOO: Final = On(operations=("createMessage",), mode="stream", disturbed=True)
+"""Also where the upstream was made to fail: how an answer goes on, and how its failure is told."""
 
 CLOSING_TIME: Final = 2.0
 """Seconds that the response may stay open after its last event."""
@@ -43,7 +45,7 @@ ERROR_TYPES: Final = (
 """Error types of the protocol (wire-grammars section 7)."""
 
 
-@oracle("MSG-S01", on=STREAM)
+@oracle("MSG-S01", on=BROKEN_TOO)
 def every_event_has_a_name(exchange: Exchange) -> Judgement:
     """Events carry an ``event`` line: SDKs hand out none without it (A-stream)."""
     for event in _data_events(exchange):
@@ -53,7 +55,7 @@ def every_event_has_a_name(exchange: Exchange) -> Judgement:
             return
 
 
-@oracle("MSG-S02", on=STREAM)
+@oracle("MSG-S02", on=BROKEN_TOO)
 def the_data_repeats_the_name_of_its_event(exchange: Exchange) -> Judgement:
     """``data.type`` equals the event's name (A-stream)."""
     member = stream_grammar("messages").framing.type_member
@@ -66,7 +68,7 @@ def the_data_repeats_the_name_of_its_event(exchange: Exchange) -> Judgement:
             yield Deviation(f"{member} {event.name} in the data", shown(data.get(member)), _span(event))
 
 
-@oracle("MSG-S03", on=STREAM)
+@oracle("MSG-S03", on=BROKEN_TOO)
 def no_done_marker_comes(exchange: Exchange) -> Judgement:
     """``data: [DONE]`` belongs to other protocols (A-stream)."""
     for event in exchange.events.events:
@@ -75,7 +77,7 @@ def no_done_marker_comes(exchange: Exchange) -> Judgement:
             yield Deviation("no [DONE]", "data: [DONE]", _span(event))
 
 
-@oracle("MSG-S04", on=STREAM)
+@oracle("MSG-S04", on=BROKEN_TOO)
 def events_come_in_the_order_of_the_grammar(exchange: Exchange) -> Judgement:
     """The machine ``message`` of specs/streams/messages.yaml accepts the stream (A-stream)."""
     yield from judge_machine(stream_grammar("messages"), "message", exchange)
@@ -143,7 +145,7 @@ def message_stop_is_the_one_terminal(exchange: Exchange) -> Judgement:
         yield Deviation("nothing after message_stop", event_name(extra), _span(extra))
 
 
-@oracle("MSG-S08", on=STREAM)
+@oracle("MSG-S08", on=BROKEN_TOO)
 def block_indices_count_up_from_nought(exchange: Exchange) -> Judgement:
     """Block k of the stream has index k, as in the final content (A-stream)."""
     for position, (event, data) in enumerate(events_of(exchange.events, "content_block_start")):
@@ -153,7 +155,7 @@ def block_indices_count_up_from_nought(exchange: Exchange) -> Judgement:
             return
 
 
-@oracle("MSG-S09", on=STREAM)
+@oracle("MSG-S09", on=BROKEN_TOO)
 def deltas_fit_their_block(exchange: Exchange) -> Judgement:
     """Each delta type has its block types; unknown ones are tolerated (A-S2)."""
     grammar = stream_grammar("messages")
@@ -171,7 +173,7 @@ def deltas_fit_their_block(exchange: Exchange) -> Judgement:
                     yield Deviation(f"{wanted} in a {block.kind} block", kind, _span(event))
 
 
-@oracle("MSG-S10", on=STREAM)
+@oracle("MSG-S10", on=BROKEN_TOO)
 def blocks_start_with_their_zero_value(exchange: Exchange) -> Judgement:
     """A text block starts with empty text, a tool call with empty input (A-S3)."""
     grammar = stream_grammar("messages")
@@ -261,7 +263,7 @@ def output_tokens_never_fall(exchange: Exchange) -> Judgement:
         last = told
 
 
-@oracle("MSG-S15", on=STREAM)
+@oracle("MSG-S15", on=BROKEN_TOO)
 def an_error_event_is_an_error_of_the_protocol(exchange: Exchange) -> Judgement:
     """``{"type":"error","error":{"type","message"}}`` (A-S11)."""
     for event, data in events_of(exchange.events, "error"):
@@ -273,7 +275,7 @@ def an_error_event_is_an_error_of_the_protocol(exchange: Exchange) -> Judgement:
             yield Deviation("type error with error.type and error.message", shown(data), _span(event))
 
 
-@oracle("MSG-S16", on=STREAM)
+@oracle("MSG-S16", on=BROKEN_TOO)
 def an_error_event_uses_a_known_error_type(exchange: Exchange) -> Judgement:
     """error.type is one of the protocol's (E-table)."""
     for event, data in events_of(exchange.events, "error"):

@@ -41,7 +41,7 @@ def a_missing_parameter_is_refused(exchange: Exchange) -> Judgement:
 
 @oracle("ERR-S06")
 def an_invalid_request_is_400(exchange: Exchange) -> Judgement:
-    """Where a request is refused as invalid, the status is 400 (E-table); another class belongs to the clauses that ask for 4xx."""
+    """Where a request is refused as invalid, the status is 400 (E-table); the class belongs to other clauses."""
     if 400 <= exchange.status < 500:
         yield from _status(exchange, (400,), "an invalid request")
 
@@ -101,7 +101,7 @@ def a_lone_surrogate_is_no_crash(exchange: Exchange) -> Judgement:
 
 @oracle("ERR-S14")
 def an_awkward_request_is_no_crash(exchange: Exchange) -> Judgement:
-    """Deep nesting, a huge number, an odd option or media type is served or refused: never 5xx (RFC 8259 section 9, CWE-674)."""
+    """Deep nesting, a huge number, an odd option or media type is never a 5xx (RFC 8259 section 9, CWE-674)."""
     yield from _no_crash(exchange, f"an awkward request ({exchange.label or 'without label'})")
 
 
@@ -131,14 +131,16 @@ def both_ways_of_a_large_body_are_refused_alike(sized: Exchange, chunked: Exchan
 
 @oracle("ERR-T01")
 def a_bad_stream_request_is_refused_by_status(plain: Exchange, stream: Exchange) -> Judgement:
-    """What is refused without streaming is refused with ``stream: true`` by an HTTP status, never by 200 and an event (E1, defect M10)."""
+    """With ``stream: true`` too a refusal is an HTTP status, never 200 and an event (E1, defect M10)."""
     if not plain.refused:
         return
     yield Examined("bad request with stream: true")
     if not stream.refused:
         what = "an event stream" if stream.media_type == "text/event-stream" else stream.media_type or "no media type"
         yield Deviation(
-            f"an error status, as without streaming ({plain.status})", f"status {stream.status} with {what}", exchange=stream
+            f"an error status, as without streaming ({plain.status})",
+            f"status {stream.status} with {what}",
+            exchange=stream,
         )
 
 
@@ -155,7 +157,10 @@ def both_modes_refuse_with_the_same_status(plain: Exchange, stream: Exchange) ->
 @oracle("ERR-T03")
 def both_modes_refuse_with_the_same_type(plain: Exchange, stream: Exchange) -> Judgement:
     """Neither do ``error.type`` and ``error.code`` (oracle M15)."""
-    if not (plain.refused and stream.refused and plain.status == stream.status) or NOT_JSON in (plain.json, stream.json):
+    if not (plain.refused and stream.refused and plain.status == stream.status) or NOT_JSON in (
+        plain.json,
+        stream.json,
+    ):
         return
     yield Examined("pair of refusals")
     told = [(error_type(one.json), error_of(one.json).get("code")) for one in (plain, stream)]
@@ -184,7 +189,7 @@ def a_405_names_the_methods(exchange: Exchange) -> Judgement:
 
 @oracle("ERR-P01")
 def an_unknown_path_is_refused(exchange: Exchange) -> Judgement:
-    """A path below ``/v1`` that names nothing is a client's error: never served, never 5xx (RFC 9110 section 15.5.5)."""
+    """A path below ``/v1`` that names nothing is neither served nor a 5xx (RFC 9110 section 15.5.5)."""
     yield from _client_error(exchange, f"{exchange.request.method} {exchange.request.path}")
 
 
@@ -198,7 +203,9 @@ def an_unknown_path_is_404(exchange: Exchange) -> Judgement:
 def _status(exchange: Exchange, wanted: tuple[int, ...], request: str) -> Judgement:
     yield Examined("refusal")
     if exchange.status not in wanted:
-        yield Deviation(f"status {' or '.join(map(str, wanted))} for {request}{_case(exchange)}", f"status {exchange.status}")
+        yield Deviation(
+            f"status {' or '.join(map(str, wanted))} for {request}{_case(exchange)}", f"status {exchange.status}"
+        )
 
 
 def _client_error(exchange: Exchange, request: str) -> Judgement:

@@ -1,22 +1,24 @@
-"""What no answer may show: keys, addresses behind the gateway, and the inside of its program (CWE-200, CWE-209, rule E5)."""
+"""What no answer may show: keys, addresses behind the gateway, the inside of its program (CWE-200, CWE-209, E5)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from llmapi_conformance.evidence.exchange import NOT_JSON, Exchange
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SCANNED: Final = 256 * 1024
 """Bytes of an error body that are looked at; an honest one has a few hundred."""
 _DEPTH: Final = 64
 _LONGEST_QUOTE: Final = 120
 
-# Redaction leaves a typed marker where a secret stood: our keys, the upstream's keys, and whatever looks like a provider's key.
+# Redaction leaves a typed marker where a secret stood: our keys, the upstream's, and what looks like a provider's.
 _KEY_MARKER = re.compile(r"\[\[(?:key|secret|header|upstream-(?:key|header|secret))\b[^\[\]]*\]\]")
 _HOST_MARKER = re.compile(r"\[\[upstream-(?:host|url|address)\b[^\[\]]*\]\]")
 _KEY_IN_QUERY = re.compile(r"[?&](?:api[-_]?key|key|access_token)=[^\s&\"'\[]{8,}", re.IGNORECASE)
@@ -33,11 +35,19 @@ _TRACES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("a Go stack or source position", re.compile(r"goroutine \d+ \[|[\w/-]{1,200}\.go:\d+|\bpanic: |runtime error: ")),
     ("a Go network error", re.compile(r"\b(?:dial|read|write) (?:tcp|udp)[46]?\b|\blookup \S{1,200} on \S{1,60}")),
     ("a JavaScript stack", re.compile(r"(?:^|\n)\s{1,12}at [^\n]{1,300}:\d+:\d+\)?|node:internal/|/node_modules/")),
-    ("a Node.js network error", re.compile(r"\b(?:connect ECONNREFUSED|getaddrinfo E\w+|read ECONNRESET|socket hang up)\b")),
+    (
+        "a Node.js network error",
+        re.compile(r"\b(?:connect ECONNREFUSED|getaddrinfo E\w+|read ECONNRESET|socket hang up)\b"),
+    ),
     ("a Java stack", re.compile(r"\bat [\w.$]{1,200}\([\w$]{1,100}\.(?:java|kt|scala):\d+\)")),
     ("a Rust panic", re.compile(r"thread '[^'\n]{0,100}' panicked|[\w/-]{1,200}\.rs:\d+:\d+")),
     ("a PHP error", re.compile(r"\.php(?: on line |:)\d+")),
-    ("a source path", re.compile(r"(?<![\w/])/(?:app|home|usr|root|var|opt|srv|build|go|workspace)/[\w./-]{1,200}\.(?:py|js|ts|mjs|rb|php|go|rs)\b")),
+    (
+        "a source path",
+        re.compile(
+            r"(?<![\w/])/(?:app|home|usr|root|var|opt|srv|build|go|workspace)/[\w./-]{1,200}\.(?:py|js|ts|mjs|rb|php|go|rs)\b"
+        ),
+    ),
 )
 
 
@@ -66,7 +76,7 @@ def key_leaks(exchange: Exchange) -> Iterator[Leak]:
 
 
 def address_leaks(exchange: Exchange) -> Iterator[Leak]:
-    """Addresses behind the gateway: the upstream's own, addresses with a port, names of inner networks, and URLs of provider APIs."""
+    """Addresses behind the gateway: the upstream's, any with a port, names of inner networks, URLs of provider APIs."""
     own = _own_hosts(exchange)
     for where, text in _texts(exchange):
         for match in _HOST_MARKER.finditer(text):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from llmapi_conformance.evidence.exchange import NOT_JSON, Ending, Exchange, decode_json
-from llmapi_conformance.evidence.sse import EventStream
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.sse import EventStream
 
 STREAMS: Final = On(mode="stream", outcome="success")
 DONE: Final = "[DONE]"
@@ -79,7 +81,9 @@ def every_data_payload_is_json_or_done(exchange: Exchange) -> Judgement:
         if event.data.strip() == DONE:
             continue
         if decode_json(event.data.encode("utf-8", "surrogatepass")) is NOT_JSON:
-            yield Deviation("JSON or [DONE] as data", f"data that is neither: {event.data[:80]!r}", (event.start, event.end))
+            yield Deviation(
+                "JSON or [DONE] as data", f"data that is neither: {event.data[:80]!r}", (event.start, event.end)
+            )
 
 
 @oracle("HTTP-F05", on=STREAMS)
@@ -92,7 +96,9 @@ def no_named_event_goes_without_data(exchange: Exchange) -> Judgement:
     for start in events.dataless:
         block = _block(exchange.body, start)
         if _EVENT_LINE.search(block):
-            yield Deviation("data in every event", f"a block without data: {_quoted(block)}", (start, start + len(block)))
+            yield Deviation(
+                "data in every event", f"a block without data: {_quoted(block)}", (start, start + len(block))
+            )
 
 
 @oracle("HTTP-F06", on=STREAMS)
@@ -175,7 +181,11 @@ def _instants(exchange: Exchange, apart: float = 0.004) -> int:
 
 def _only_cut_at_the_end(exchange: Exchange, offset: int) -> bool:
     """Whether the bad byte begins a character that the end of an incomplete body cut off."""
-    return exchange.response is not None and exchange.response.ending is not Ending.COMPLETE and len(exchange.body) - offset < 4
+    return (
+        exchange.response is not None
+        and exchange.response.ending is not Ending.COMPLETE
+        and len(exchange.body) - offset < 4
+    )
 
 
 def _block(body: bytes, start: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What an upstream's failure before the first byte of the answer becomes (rules E1-E4, fact F9.11, defects M03, M09)."""
+"""What becomes of an upstream's failure before the first byte of the answer (rules E1-E4, fact F9.11)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ from llmapi_conformance.judging.oracles.envelopes import error_type
 
 @oracle("ERR-U01")
 def an_upstream_failure_is_an_error_status(exchange: Exchange) -> Judgement:
-    """An upstream that fails before it answers is told by a status of 400 or more, in both modes (E1, E2, defect M09)."""
+    """An upstream that fails before it answers is told by a status of 400 or more, in both modes (E1, E2, M09)."""
     yield Examined("answer to a failing upstream")
     if not exchange.refused:
-        body = "nothing" if not exchange.body else "JSON" if exchange.json is not NOT_JSON else exchange.media_type or "a body"
-        yield Deviation(f"an error status, since the upstream failed{_case(exchange)}", f"status {exchange.status} with {body}")
+        body = (
+            "nothing"
+            if not exchange.body
+            else "JSON"
+            if exchange.json is not NOT_JSON
+            else exchange.media_type or "a body"
+        )
+        yield Deviation(
+            f"an error status, since the upstream failed{_case(exchange)}", f"status {exchange.status} with {body}"
+        )
 
 
 @oracle("ERR-U02")
@@ -82,13 +90,15 @@ def retry_after_of_the_upstream_is_kept(exchange: Exchange, seconds: int) -> Jud
 
 @oracle("ERR-U08")
 def an_overloaded_upstream_is_told_as_such(exchange: Exchange) -> Judgement:
-    """Anthropic's 529 stays an ``overloaded_error`` with 529 or 503 on Messages: clients wait rather than give up (E-table)."""
+    """An upstream's 529 is an ``overloaded_error`` with 529 or 503 on Messages, so that clients wait (E-table)."""
     if not exchange.refused or exchange.operation != "createMessage":
         return
     yield Examined("overloaded upstream")
     told = error_type(exchange.json)
     if exchange.status not in (503, 529) or told != "overloaded_error":
-        yield Deviation("529 or 503 with error.type overloaded_error", f"{exchange.status} with error.type {told[:60]!r}")
+        yield Deviation(
+            "529 or 503 with error.type overloaded_error", f"{exchange.status} with error.type {told[:60]!r}"
+        )
 
 
 def _is_date(value: str) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from llmapi_conformance.reference.gateway.upstream_client import UpstreamAnswer, UpstreamStream
 
 DONE: Final = "[DONE]"
+_DRAIN_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,24 @@ async def stream_answer(asked: Awaitable[UpstreamStream], pipe: Pipe, heartbeat_
     """
     try:
         stream = await asked
-        frames = await begun(pipe.change(_owned(stream, pipe.dialect)))
+        frames = await begun(_piped(stream, pipe))
     except UpstreamFailure as failure:
         raise refusal_of_failure(failure, pipe.dialect.family) from None
     return EventStream(_booked(frames, pipe.tally), pipe.dialect, heartbeat_seconds)
+
+
+async def _piped(stream: UpstreamStream, pipe: Pipe) -> AsyncGenerator[Frame]:
+    async with (
+        contextlib.aclosing(_owned(stream, pipe.dialect)) as source,
+        contextlib.aclosing(pipe.change(source)) as frames,
+    ):
+        async for frame in frames:
+            yield frame
+        # Read to its end, the connection can serve again; closed before, the stream would look cancelled upstream.
+        with contextlib.suppress(TimeoutError, UpstreamFailure):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                async for _ in source:
+                    pass
 
 
 async def _owned(stream: UpstreamStream, dialect: Dialect) -> AsyncGenerator[Frame]:
@@ -77,8 +92,9 @@ async def _owned(stream: UpstreamStream, dialect: Dialect) -> AsyncGenerator[Fra
             raise refusal_of_answer(stream.status, stream.headers, await stream.read(), dialect.family)
         if not stream.is_stream:
             raise not_understood()
-        async for frame in stream.frames():
-            yield frame
+        async with contextlib.aclosing(stream.frames()) as frames:
+            async for frame in frames:
+                yield frame
     finally:
         await stream.aclose()
 

@@ -19,7 +19,7 @@ class ServerEvent:
     event: str | None = None
 
     def encode(self) -> bytes:
-        """Write the event in the safe form: one space after the colon, LF, a blank line at the end (WHATWG HTML 9.2)."""
+        """Write the event as every known reader takes it: one space after the colon, LF, a blank line at the end."""
         name = f"event: {self.event}\n" if self.event is not None else ""
         data = "".join(f"data: {line}\n" for line in self.data.split("\n"))
         return f"{name}{data}\n".encode()

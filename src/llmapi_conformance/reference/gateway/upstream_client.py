@@ -13,7 +13,7 @@ from llmapi_conformance.reference.gateway.documents import compact
 from llmapi_conformance.reference.gateway.sse import FrameDecoder, StreamTooLongError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Iterator, Mapping
 
     from llmapi_conformance.reference.gateway.settings import GatewaySettings
     from llmapi_conformance.reference.gateway.sse import Frame
@@ -74,7 +74,7 @@ class UpstreamStream:
                     raise UpstreamFailure(502, "The upstream's answer is too large")
             return bytes(body)
 
-    async def frames(self) -> AsyncIterator[Frame]:
+    async def frames(self) -> AsyncGenerator[Frame]:
         """Yield the frames of the stream as they come.
 
         Raises:
@@ -82,9 +82,10 @@ class UpstreamStream:
         """
         decoder = FrameDecoder()
         with _told():
-            async for piece in self._response.aiter_raw():
-                for frame in decoder.feed(piece):
-                    yield frame
+            async with contextlib.aclosing(self._response.aiter_raw()) as pieces:
+                async for piece in pieces:
+                    for frame in decoder.feed(piece):
+                        yield frame
 
     async def aclose(self) -> None:
         """Give the connection back; a stream that isn't finished is cancelled by closing it."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from llmapi_conformance.reference.upstream.errors import ApiError
     from llmapi_conformance.reference.upstream.vendors import Vendor
 
-_PIECE_SECONDS = 0.001
+_PIECE_SECONDS = 0.0
 _AS_IT_IS = Treatment()
 _HTML = b"""<html>
 <head><title>%(status)d</title></head>

@@ -148,9 +148,8 @@ def _check_company(values: Mapping[str, Any]) -> None:
     )
     for word, companions in needs:
         if word in values and not values.keys() & set(companions):
-            raise DirectiveError(
-                f"the directive's word {word.replace('_', '-')!r} means nothing without {' or '.join(companions)}"
-            )
+            name = "retry-after" if word == "retry_after" else word
+            raise DirectiveError(f"the directive's word {name!r} means nothing without {' or '.join(companions)}")
     ends = [word for word in ("error", "cut", "eof") if word in values]
     if len(ends) > 1:
         raise DirectiveError(f"a stream ends in one way, but the directive has {' and '.join(ends)}")

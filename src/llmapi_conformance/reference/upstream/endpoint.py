@@ -89,7 +89,7 @@ class Endpoint:
             path=scope["path"],
             protocol=self.protocol,
             headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
-            body=_parsed(body),
+            body=_parsed(body) if complete else None,
         )
         request = Request(self.state, vendor, request_id, headers, QueryParams(scope["query_string"]), body, entry)
         try:

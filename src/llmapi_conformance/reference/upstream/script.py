@@ -129,8 +129,7 @@ def write_script(question: Question, directive: Directive, payload: str) -> Scri
     elif directive.stop == "stop_sequence":
         if not question.stop_strings:
             raise ApiError(400, "The directive's word 'stop=stop_sequence' needs a stop string in the request.")
-        stop_string = question.stop_strings[0]
-        text = text.partition(stop_string)[0]
+        stop_string = stop_string or question.stop_strings[0]
         calls, reason = (), EndReason.STOP_STRING
 
     each = estimate(thinking or "") + estimate(text) + _size(calls)

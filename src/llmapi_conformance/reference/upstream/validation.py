@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -18,6 +19,8 @@ class Part(BaseModel):
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 
+# The names of types that pydantic puts among the names of fields have brackets.
+_STEP = re.compile(r"\w+")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -34,7 +37,10 @@ def validated(model: type[_Model], document: dict[str, Any]) -> _Model:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(step) for step in first["loc"]) or "body"
-        param = str(first["loc"][0]) if first["loc"] else None
-        raise ApiError(400, f"{where}: {first['msg']}", param=param) from error
+        first, *others = error.errors(include_url=False, include_context=False, include_input=False)
+        # Where a field may be of two types, the deepest complaint is the one about what was meant.
+        same = [other for other in others if other["loc"][:1] == first["loc"][:1]]
+        worst = max((first, *same), key=lambda each: len(each["loc"]))
+        steps = [str(step) for step in worst["loc"] if str(step) != "str" and _STEP.fullmatch(str(step))]
+        param = steps[0] if steps else None
+        raise ApiError(400, f"{'.'.join(steps) or 'body'}: {worst['msg']}", param=param) from error

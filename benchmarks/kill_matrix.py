@@ -1,0 +1,91 @@
+"""The kill matrix: every fault of the reference gateway against the whole suite.
+
+    python benchmarks/kill_matrix.py [FAULT ...] [--out FILE] [--jobs N]
+
+A fault counts as killed when the run has a finding (failed or warned) on a clause that the fault lists. Localisation is the share of a
+run's findings that are on listed clauses. The conforming gateway is run first: whatever it is accused of is a false alarm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from llmapi_conformance.reference.faults import FAULTS
+
+FOUND = ("failed", "warned")
+RUN_DEADLINE = 240.0
+
+
+def run_with(fault: str) -> dict[str, Any]:
+    """Run the suite with a fault (none when empty) and return what ``verdicts.json`` says."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "llmapi_conformance", "run", "--report-dir", folder]
+        started = time.monotonic()
+        done = subprocess.run(  # noqa: S603 - our own module, our own interpreter
+            [*command, *(["--fault", fault] if fault else [])],
+            capture_output=True,
+            text=True,
+            timeout=RUN_DEADLINE,
+            check=False,
+        )
+        try:
+            document = json.loads((Path(folder) / "verdicts.json").read_text("utf-8"))
+        except OSError:
+            sys.exit(f"{fault or 'no fault'}: the run left no verdicts: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return {
+        "fault": fault,
+        "exit_status": done.returncode,
+        "seconds": round(time.monotonic() - started, 1),
+        "requests": document["figures"]["requests"],
+        "found": sorted(one["id"] for one in document["clauses"] if one["verdict"] in FOUND),
+        "errors": sorted(one["id"] for one in document["clauses"] if one["verdict"] == "error"),
+        "unseen": sorted(
+            one["id"] for one in document["clauses"] if one["verdict"] in ("not_observed", "inconclusive")
+        ),
+    }
+
+
+def main() -> None:
+    """Run, print a row per fault, and fail when one survives or the conforming gateway is accused."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("faults", nargs="*", metavar="FAULT")
+    parser.add_argument("--out", type=Path, help="write the matrix as JSON")
+    parser.add_argument("--jobs", type=int, default=2)
+    arguments = parser.parse_args()
+    names = ["", *(arguments.faults or FAULTS)]
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        rows = list(pool.map(run_with, names))
+    killed = aimed = found = 0
+    for row in rows:
+        listed = set(FAULTS[row["fault"]].clauses) if row["fault"] else set()
+        hits = listed & set(row["found"])
+        row["killed"] = bool(hits)
+        killed += bool(hits)
+        aimed += len(hits)
+        found += len(row["found"])
+        others = sorted(set(row["found"]) - listed)
+        verdict = "killed  " if hits else "SURVIVED" if row["fault"] else "conforming"
+        print(
+            f"{row['fault'] or '-':5} {verdict} {row['seconds']:5.1f} s  {' '.join(sorted(hits)) or '-'}  | also {' '.join(others) or '-'}"
+        )
+        if row["errors"]:
+            print(f"      harness errors: {' '.join(row['errors'])}")
+    accused = rows[0]["found"]
+    print(
+        f"killed {killed} of {len(rows) - 1}; false alarms on the conforming gateway: {len(accused)}; localisation {aimed / max(1, found):.2f}"
+    )
+    if arguments.out:
+        arguments.out.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    sys.exit(killed < len(rows) - 1 or bool(accused))
+
+
+if __name__ == "__main__":
+    main()
