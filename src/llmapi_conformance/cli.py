@@ -314,7 +314,9 @@ def _conduct(conformance: Run, keyword: str) -> int:
     finally:
         conformance.close()
     if not conformance.document:
-        return UNTRUSTED if status == 0 else int(status)
+        return UNTRUSTED
+    if not any(one.checks for one in conformance.results) and conformance.problems:
+        raise TargetError("; ".join(conformance.problems))
     print_summary(console, conformance.results, conformance.document)
     for name in ("verdicts.json", "junit.xml", "recording.jsonl"):
         path = conformance.request.report_dir / name

@@ -80,8 +80,16 @@ class Conformance:
         """Collection and deselection are done: start sending what the selected checks need."""
         if session.config.option.collectonly or session.testsfailed:
             return None
-        self.run.begin([item for item in session.items if isinstance(item, pytest.Function)])
-        return True if session.config.option.plan else None
+        checks = [item for item in session.items if isinstance(item, pytest.Function)]
+        if session.config.option.plan:
+            self.run.plan_for(checks)
+            return True
+        try:
+            self.run.begin(checks)
+        except ConformanceError as error:
+            self.run.problems.append(str(error))
+            pytest.exit(str(error), returncode=2)
+        return None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -248,10 +248,10 @@ class Run:
         exchanges = self.every_exchange() if self._source else []
         active = self.contract.clauses.values()
         self.results = verdicts(active, self._checks, self.terms)
-        if not self.request.replay and self._source is not None and not any(one.succeeded for one in exchanges):
-            self.problems.append("nothing was observed: no request was answered with success")
-        if pytest_status in _NOT_RUN:
+        if not self.problems and pytest_status in _NOT_RUN:
             self.problems.append(_NOT_RUN[pytest_status])
+        if not self.problems and not self.request.replay and not any(one.succeeded for one in exchanges):
+            self.problems.append("nothing was observed: no request was answered with success")
         status = exit_status(self.results, trusted=not self.problems)
         facts = RunFacts(
             target=describe(self.target),

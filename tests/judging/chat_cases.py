@@ -28,7 +28,7 @@ USAGE = {
 }
 WITH_USAGE: dict[str, Any] = {"stream_options": {"include_usage": True}}
 ARGUMENTS = '{"b": 1.0, "a": 12345678901234567890}'
-TOOLS = [{"type": "function", "function": {"name": name}} for name in ("get_weather", "get_time")]
+TOOLS: list[dict[str, Any]] = [{"type": "function", "function": {"name": name}} for name in ("get_weather", "get_time")]
 Events = list[tuple[str | None, Any]]
 
 
@@ -114,9 +114,7 @@ def plain(body: Any = None, asked: Any = None, **extra: Any) -> Exchange:
     """A plain exchange."""
     given = {"role": "general:openai"} | extra
     answer = completion() if body is None else body
-    return exchange(
-        operation="createChatCompletion", path=PATH, body=answer, request_json=asked or question(), **given
-    )
+    return exchange(operation="createChatCompletion", path=PATH, body=answer, request_json=asked or question(), **given)
 
 
 def stream(events: Events | None = None, asked: Any = None, **extra: Any) -> Exchange:

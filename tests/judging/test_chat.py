@@ -62,7 +62,6 @@ BROKEN: dict[str, tuple[Any, set[str]]] = {
     "no JSON": (b"<html>", {"CHAT-N01"}),
     "null": (b"null", {"CHAT-N01"}),
     "an array": (b"[]", {"CHAT-N01"}),
-    "an error with status 200": ({"error": {"message": "boom"}}, {"CHAT-N01"}),
     "wrong object": (completion(object="text_completion"), {"CHAT-N01"}),
     "empty id": (completion(id=""), {"CHAT-N01"}),
     "numeric id": (completion(id=7), {"CHAT-N01"}),
@@ -135,9 +134,9 @@ def test_a_broken_answer_breaks_its_clause_and_no_other(name: str) -> None:
 
 def test_an_answer_above_the_limit_is_found() -> None:
     assert broken_clauses(plain(None, question(max_completion_tokens=4))) == {"CHAT-N08"}
-    assert broken_clauses(stream(text_events(usage=True), question(max_tokens=4, stream_options={"include_usage": True}))) == {
-        "CHAT-N08"
-    }
+    assert broken_clauses(
+        stream(text_events(usage=True), question(max_tokens=4, stream_options={"include_usage": True}))
+    ) == {"CHAT-N08"}
 
 
 @pytest.mark.parametrize("stop", ["there", ["nope", "there"]])
@@ -172,6 +171,11 @@ def test_two_answers_with_one_id_are_found() -> None:
     assert judged(oracles.ids_differ, plain(), stream())[1] == []
 
 
+def test_an_error_with_status_200_is_left_to_the_errors_surface() -> None:
+    assert broken_clauses(plain({"error": {"message": "boom"}})) == set()
+    assert "CHAT-N01" not in examined_clauses(plain({"error": {"message": "boom"}}))
+
+
 def test_an_error_answer_is_not_looked_at() -> None:
     refused = plain({"error": {"message": "no", "type": "invalid_request_error"}}, status=400)
     assert examined_clauses(refused) == set()
@@ -186,7 +190,7 @@ def test_an_error_answer_is_not_looked_at() -> None:
         b'{"choices": [{"message": {"content": {"a": 1}, "tool_calls": [7, null, {"function": []}]}}]}',
         b'{"choices": [{"message": [], "finish_reason": {}}], "usage": [1], "created": true, "model": 5}',
         b'{"choices": [{"message": {"content": "\\ud800", "tool_calls": [{"function": {"arguments": "\\ud800"}}]}}]}',
-        b'{"usage": {"prompt_tokens": -1, "prompt_tokens_details": 7}, "choices": [{"message": {"role": "assistant"}}]}',
+        b'{"usage": {"prompt_tokens": -1, "prompt_tokens_details": 7}, "choices": [{"message": {"role": 1}}]}',
         b'{"choices": [{"index": [], "delta": {"tool_calls": [{"index": {}}, 3]}}, 1], "usage": {}, "error": []}',
     ],
     ids=["empty", "no text", "deep", "wrong types", "wrong members", "lone surrogates", "wrong usage", "wrong chunk"],

@@ -34,7 +34,7 @@ from tests.judging.chat_cases import (
 DONE: tuple[None, str] = (None, "[DONE]")
 ERROR = (None, {"error": {"message": "the upstream failed", "type": "server_error", "param": None, "code": None}})
 PRELUDE = (None, chunk({}) | {"id": "", "created": 0, "model": "", "choices": [], "prompt_filter_results": []})
-TWO = {"n": 2}
+TWO: dict[str, Any] = {"n": 2}
 
 
 def interleaved() -> Events:
@@ -251,6 +251,7 @@ def part(index: Any, text: str, **members: Any) -> dict[str, Any]:
 
 FIRST = {"id": "call_0", "type": "function", "name": "f"}
 SECOND = {"id": "call_1", "type": "function", "name": "g"}
+NO_INDEX = {"id": "call_0", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 BROKEN_CALLS: dict[str, tuple[Events, set[str]]] = {
     "M24 all calls with index 0": (
         fragments(part(0, '{"n":0}', **FIRST), part(0, '{"n":1}', **SECOND)),
@@ -259,7 +260,7 @@ BROKEN_CALLS: dict[str, tuple[Events, set[str]]] = {
     "index from 1": (fragments(part(1, "{}", **FIRST)), {"CHAT-T04"}),
     "a gap": (fragments(part(0, "{}", **FIRST), part(2, "{}", **SECOND)), {"CHAT-T04"}),
     "index as text": (fragments(part("0", "{}", **FIRST)), {"CHAT-T02", "CHAT-T04"}),
-    "no index": (fragments({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}), {"CHAT-T02", "CHAT-T04"}),
+    "no index": (fragments(NO_INDEX), {"CHAT-T02", "CHAT-T04"}),
     "no id": (fragments(part(0, "{}", type="function", name="f")), {"CHAT-T05"}),
     "no type": (fragments(part(0, "{}", id="call_0", name="f")), {"CHAT-T05"}),
     "no name": (fragments(part(0, "{}", id="call_0", type="function")), {"CHAT-T05"}),

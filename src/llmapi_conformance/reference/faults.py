@@ -175,7 +175,7 @@ _ALL: Final = (
     ),
     Fault("A02", "x-goog-api-key is not accepted", ("llm-gateway#5",), "a key in x-goog-api-key"),
     Fault("A03", "a key in the query is accepted", (), "?key= and no credential in the headers"),
-    Fault("A04", "the first of two credentials that disagree decides", (), "a valid credential and then another one"),
+    Fault("A04", "one valid credential among several is enough", (), "credentials that disagree"),
     Fault("A05", "the 401 shows the presented key", ("litellm#18731",), "every 401 for a presented key"),
     Fault("A06", "a disabled key still works", ("litellm#9820", "litellm#38308"), "a disabled key"),
     Fault("A07", "an expired key still works", ("litellm#9820",), "an expired key"),

@@ -40,7 +40,7 @@ class Pieces(enum.StrEnum):
     BYTES = "bytes"
     """Each byte is a piece."""
     INSIDE_CHARACTERS = "inside-characters"
-    """Cut after the first byte of each multi-byte UTF-8 character, and in the middle of each line."""
+    """Cut inside the first and the last multi-byte UTF-8 character of each line, and in its middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,9 @@ async def _first_events(blocks: AsyncIterator[bytes], count: int) -> AsyncIterat
 
 
 def cut_inside_characters(block: bytes) -> list[bytes]:
-    """Cut bytes after the first byte of each multi-byte UTF-8 character and in the middle of each line.
+    """Cut bytes inside the first and the last multi-byte UTF-8 character of each line and in the line's middle.
+
+    Cutting inside every character would only make many pieces of a long text, and each costs its readers a turn.
 
     Args:
         block: UTF-8, or anything else.
@@ -160,10 +162,11 @@ def cut_inside_characters(block: bytes) -> list[bytes]:
     Returns:
         The pieces, none of them empty; joined they are the block.
     """
-    cuts = {position + 1 for position, value in enumerate(block) if value >= 0xC0}
+    cuts: set[int] = set()
     start = 0
     for line in block.splitlines(keepends=True):
-        cuts.add(start + len(line) // 2)
+        leads = [start + position + 1 for position, value in enumerate(line) if value >= 0xC0]
+        cuts.update((*leads[:1], *leads[-1:], start + len(line) // 2))
         start += len(line)
     marks = [0, *sorted(cuts & set(range(1, len(block)))), len(block)]
     return [block[left:right] for left, right in itertools.pairwise(marks) if right > left]

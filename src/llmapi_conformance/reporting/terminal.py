@@ -65,9 +65,11 @@ def print_summary(console: Console, results: Sequence[ClauseVerdict], document: 
         console.print(Text(f"problem: {printable(problem)}", "bold magenta"))
     style, headline = _HEADLINES[document["exit_status"]]
     failed = [one for one in results if one.verdict is Verdict.FAILED]
+    warned = sum(one.verdict is Verdict.WARNED for one in results)
     first = f": {failed[0].clause.id} {failed[0].clause.statement}" if failed else ""
-    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-    console.print(Text(f"{document['target']['name']}: {headline}{first}{more}", style))
+    more = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
+    besides = f", {warned} warned" if warned else ""
+    console.print(Text(f"{document['target']['name']}: {headline}{first}{more}{besides}", style))
 
 
 def print_plan(console: Console, plan: Plan, target: Target, profile: Profile, checks: int) -> None:
@@ -150,6 +152,8 @@ def _finding_grid(finding: Finding, base_url: str, *, brief: bool) -> Table:
 def _surfaces(results: Sequence[ClauseVerdict]) -> Table:
     counts: dict[str, Counter[Verdict]] = {}
     for one in results:
+        if one.verdict is Verdict.NOT_OBSERVED and not one.checks:
+            continue  # not selected
         counts.setdefault(one.clause.surface, Counter())[one.verdict] += 1
     seen = [verdict for verdict in Verdict if any(row[verdict] for row in counts.values())]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

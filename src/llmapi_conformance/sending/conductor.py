@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from llmapi_conformance.target.profile import Profile
     from llmapi_conformance.target.target import Target
 
-_KEY_REFUSED = (400, 401, 403)
+_KEY_REFUSED = (400, 401)
+"""Statuses that say a key is unknown; 403 says that it is known and not for models."""
 PREFLIGHT_DEADLINE = 10.0
 """Seconds that the first answer of a target may take."""
 CONTROL_DEADLINE = 10.0

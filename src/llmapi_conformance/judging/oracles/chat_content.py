@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging.chat_answer import (
     answer_of,
@@ -15,6 +17,9 @@ from llmapi_conformance.judging.chat_answer import (
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.chat_tools import same_calls
+
+_START: Final = 8
+"""Characters that show whether the question was understood; the rest of a text is judged by clauses of its own."""
 
 
 @oracle("CHAT-X01")
@@ -130,12 +135,7 @@ def filtered_answer_says_so(exchange: Exchange) -> Judgement:
 @oracle("CHAT-A01")
 def conversation_is_answered(exchange: Exchange) -> Judgement:
     """System message, tool call and tool result of earlier turns: the last turn is answered (C-request)."""
-    yield Examined("conversation")
-    answer, told = answer_of(exchange), payload_of(exchange)
-    if not exchange.succeeded:
-        yield Deviation("an answer to the conversation", f"status {exchange.status}", _opening(exchange))
-    elif answer is not None and told is not None and answer.text != told:
-        yield Deviation(f"the text {shown(told)}", f"the text {shown(answer.text)}", span_of(exchange, "content"))
+    yield from _accepted(exchange, "a system message, a tool call and its result")
 
 
 @oracle("CHAT-A02")
@@ -155,8 +155,12 @@ def _accepted(exchange: Exchange, what: str) -> Judgement:
     answer, told = answer_of(exchange), payload_of(exchange)
     if not exchange.succeeded:
         yield Deviation(f"an answer in spite of {what}", f"status {exchange.status}", _opening(exchange))
-    elif answer is not None and told is not None and answer.text != told:
-        yield Deviation(f"the text {shown(told)}", f"the text {shown(answer.text)}", span_of(exchange, "content"))
+    elif answer is not None and told is not None and answer.text[:_START] != told[:_START]:
+        yield Deviation(
+            f"a text that begins with {shown(told[:_START])}",
+            f"the text {shown(answer.text)}",
+            span_of(exchange, "content"),
+        )
 
 
 def _text_is_exact(exchange: Exchange) -> Judgement:

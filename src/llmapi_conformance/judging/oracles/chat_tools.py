@@ -185,6 +185,8 @@ def arguments_are_exact_to_the_character(exchange: Exchange) -> Judgement:
     if told is None or answer is None or not exchange.role.startswith("general:openai"):
         return
     for call in answer.tool_calls:
+        if not is_argument_text(call.arguments):
+            continue  # another clause's finding
         yield Examined("arguments")
         if call.arguments != told:
             yield Deviation(shown(told, 400), shown(call.arguments, 400), span_of(exchange, "arguments"))

@@ -8,7 +8,15 @@ from typing import Any, Final
 from llmapi_conformance.contract.grammar import stream_grammar
 from llmapi_conformance.evidence.exchange import Ending, Exchange
 from llmapi_conformance.evidence.sse import ServerSentEvent
-from llmapi_conformance.judging.chat_answer import answer_of, array, sent, shown, stream_choices, string
+from llmapi_conformance.judging.chat_answer import (
+    answer_of,
+    array,
+    directive,
+    sent,
+    shown,
+    stream_choices,
+    string,
+)
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.grammar import classified
@@ -67,15 +75,16 @@ def hanging_up_reaches_the_upstream(exchange: Exchange, log: Exchange) -> Judgem
     if exchange.response is None or exchange.response.ending is not Ending.ABORTED:
         return
     entries = log_entries(log)
-    if not entries:
-        return
+    if not entries or exchange.response.ended_at > _seconds_of_script(exchange) / 2:
+        return  # the upstream may have been done before the client was gone
     yield Examined("upstream request")
     if any(entry.get("finished") is True or entry.get("disconnected") is not True for entry in entries):
-        sent_deltas = max((entry.get("deltas_sent") or 0 for entry in entries), default=0)
+        counts = [entry.get("deltas_sent") for entry in entries]
+        count = max((count for count in counts if isinstance(count, int)), default=0)
         yield Deviation(
             "the upstream request given up, soon after the client hung up",
-            f"the upstream still answering, {sent_deltas} deltas sent",
-            )
+            f"the upstream still answering, {count} deltas sent",
+        )
 
 
 @oracle("CHAT-E01")
@@ -224,7 +233,7 @@ def messages_reach_the_upstream_as_sent(exchange: Exchange, log: Exchange) -> Ju
             yield Deviation(
                 f"{name} as the client sent it: {shown(body[name])}",
                 shown(received[name]) if name in received else f"no {name}",
-                    )
+            )
 
 
 @oracle("CHAT-F04")
@@ -249,9 +258,7 @@ def nothing_is_added_to_the_request(exchange: Exchange, log: Exchange) -> Judgem
     added = received.keys() - sent(exchange).keys() - {"stream", "stream_options", "tools", *_LIMITS}
     told = sorted(name for name in added if received[name] is not None)
     if told:
-        yield Deviation(
-            "the members that the client sent", f"{', '.join(told)} added: {shown(received[told[0]])}"
-        )
+        yield Deviation("the members that the client sent", f"{', '.join(told)} added: {shown(received[told[0]])}")
 
 
 @oracle("CHAT-F06")
@@ -300,6 +307,13 @@ def received_chat(log: Exchange) -> dict[str, Any] | None:
 
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")
 """One may be written as the other, and a converted request must have one."""
+
+
+def _seconds_of_script(exchange: Exchange) -> float:
+    """How long the upstream takes to answer as its directive says, in seconds."""
+    words = directive(exchange)
+    chunks, pause = words.get("chunks", ""), words.get("every", "").removesuffix("ms")
+    return int(chunks) * int(pause) / 1000 if chunks.isdecimal() and pause.isdecimal() else 0.0
 
 
 def _answers(exchange: Exchange) -> Judgement:

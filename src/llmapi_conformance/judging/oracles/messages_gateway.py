@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from llmapi_conformance.evidence.exchange import Ending, Exchange
-from llmapi_conformance.judging.chat_answer import sent, shown
+from llmapi_conformance.judging.chat_answer import directive, sent, shown
 from llmapi_conformance.judging.message_answer import blocks, events_of, message_of, object_of, same_json
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat_upstream import log_entries, received_body
@@ -164,6 +164,8 @@ def a_hang_up_reaches_the_provider(exchange: Exchange, log: Exchange) -> Judgeme
     """When the client is gone, the provider's answer is given up (H5)."""
     if exchange.response is None or exchange.response.ending is not Ending.ABORTED:
         return
+    if exchange.response.ended_at >= _pace(exchange):
+        return  # the provider had said all before the first events were here: another clause's finding
     for entry in log_entries(log):
         yield Examined("request to the provider")
         if entry.get("finished") is True or entry.get("disconnected") is not True:
@@ -268,6 +270,13 @@ def a_rate_limit_says_when_to_come_back(exchange: Exchange) -> Judgement:
     yield Examined("Retry-After")
     if exchange.header("retry-after") is None:
         yield Deviation("a Retry-After header, since the provider sent one", "none")
+
+
+def _pace(exchange: Exchange) -> float:
+    """Seconds that the scripted answer takes."""
+    words = directive(exchange)
+    chunks, pause = words.get("chunks", ""), words.get("every", "").removesuffix("ms")
+    return int(chunks) * int(pause) / 1000 if chunks.isdecimal() and pause.isdecimal() else 0.0
 
 
 def _served(exchange: Exchange) -> Judgement:

@@ -80,9 +80,10 @@ def a_stream_costs_what_the_plain_answer_costs(plain: Exchange, stream: Exchange
 
 @oracle("MSG-U04", on=STREAM)
 def message_start_tells_the_input_tokens(exchange: Exchange) -> Judgement:
-    """On an Anthropic group message_start knows the input: more than nought (A-S1, M25)."""
+    """On an Anthropic group message_start knows the input: what the provider says, never nought (A-S1, M25)."""
     if exchange.role.startswith("general:anthropic"):
-        yield from _tells_input(exchange)
+        told = told_usage(exchange)
+        yield from _tells_input(exchange, told[0] if told else None)
 
 
 @oracle("MSG-U05", on=STREAM)
@@ -109,11 +110,14 @@ def message_start_and_message_delta_agree_on_the_input(exchange: Exchange) -> Ju
             )
 
 
-def _tells_input(exchange: Exchange) -> Judgement:
+def _tells_input(exchange: Exchange, expected: int | None = None) -> Judgement:
     for event, data in events_of(exchange.events, "message_start")[:1]:
         usage = usage_of(object_of(data.get("message")))
+        told = total_input(usage)
         yield Examined("message_start")
-        if not total_input(usage):
+        if expected is not None and told != expected:
+            yield Deviation(f"{expected} input tokens in message_start", shown(usage), (event.start, event.end))
+        elif not told:
             yield Deviation("more than 0 input tokens in message_start", shown(usage), (event.start, event.end))
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 SCANNED: Final = 256 * 1024
 """Bytes of an error body that are looked at; an honest one has a few hundred."""
-_DEPTH: Final = 64
 _LONGEST_QUOTE: Final = 120
 
 # Redaction leaves a typed marker where a secret stood: our keys, the upstream's, and what looks like a provider's.
@@ -168,19 +167,20 @@ def _texts(exchange: Exchange) -> Iterator[tuple[str, str]]:
     if exchange.json is NOT_JSON:
         yield "the body", exchange.body[:SCANNED].decode("utf-8", "replace")
     else:
-        yield "the body", "\n".join(_strings(exchange.json, _DEPTH))[:SCANNED]
+        yield "the body", "\n".join(_strings(exchange.json))[:SCANNED]
 
 
-def _strings(value: Any, depth: int) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict) and depth:
-        for name, part in value.items():
-            yield name
-            yield from _strings(part, depth - 1)
-    elif isinstance(value, list) and depth:
-        for part in value:
-            yield from _strings(part, depth - 1)
+def _strings(document: Any) -> Iterator[str]:
+    """Every string of a JSON document in its order, names of members too, however deep."""
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting.extend(part for item in reversed(value.items()) for part in reversed(item))
+        elif isinstance(value, list):
+            waiting.extend(reversed(value))
 
 
 def _own_hosts(exchange: Exchange) -> frozenset[str]:

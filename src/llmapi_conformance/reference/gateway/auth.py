@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from llmapi_conformance.reference.gateway.keys import ApiKey, Keyring
 
 INVALID_KEY: Final = "Invalid API key"
+_CHALLENGE: Final = {"www-authenticate": "Bearer"}
+"""A 401 names the scheme that is wanted (RFC 9110 section 11.6.1)."""
 _PLAIN_CARRIERS: Final = ("x-api-key", "x-goog-api-key")
 
 
@@ -42,5 +44,5 @@ def authenticate(headers: Headers, keyring: Keyring) -> ApiKey:
     credentials = set(presented(headers))
     key = keyring.find(credentials.pop()) if len(credentials) == 1 else None
     if key is None or key.role.condition in ("disabled", "expired"):
-        raise Refusal(401, INVALID_KEY, literal=True)
+        raise Refusal(401, INVALID_KEY, literal=True, headers=_CHALLENGE)
     return key

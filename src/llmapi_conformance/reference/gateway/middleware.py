@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def with_request_id(app: ASGIApp) -> ASGIApp:
-    """Give each request an id of ours, in `x-request-id` and, on Anthropic's routes, in `request-id` too."""
+    """Give each request an id of ours, in `x-request-id` and, on Anthropic's routes, in `request-id` too.
+
+    Every answer also says that its media type is meant: no browser ought to guess another (OWASP API Security 8).
+    """
 
     async def named(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -29,6 +32,7 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
+                headers["x-content-type-options"] = "nosniff"
                 if family_of(scope["path"]) is Family.ANTHROPIC:
                     headers["request-id"] = request_id
             await send(message)

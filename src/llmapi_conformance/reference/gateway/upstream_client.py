@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
@@ -103,6 +104,8 @@ class Upstream:
             trust_env=False,
             timeout=httpx2.Timeout(settings.upstream_timeout_seconds, connect=_CONNECT_SECONDS),
             headers={"accept-encoding": "identity", "user-agent": "llmapi-reference-gateway"},
+            # What the upstream sets for one request must not be sent with another one's.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
     async def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> UpstreamAnswer:

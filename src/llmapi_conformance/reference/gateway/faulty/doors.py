@@ -125,12 +125,13 @@ def _key_in_query(app: ASGIApp, _core: Core) -> ASGIApp:
     return _rewriting(app, take)
 
 
-def _first_wins(app: ASGIApp, core: Core) -> ASGIApp:
+def _any_is_enough(app: ASGIApp, core: Core) -> ASGIApp:
     """A04."""
 
     def take(scope: Scope) -> Scope:
         shown = presented(Headers(scope=scope))
-        return _with_key(scope, shown[0]) if len(set(shown)) > 1 and core.keyring.find(shown[0]) else scope
+        valid = [key for key in shown if core.keyring.find(key)]
+        return _with_key(scope, valid[0]) if valid and len(set(shown)) > 1 else scope
 
     return _rewriting(app, take)
 
@@ -166,7 +167,7 @@ FAULTS: Final = {
     "A01": _one_spelling_of_bearer,
     "A02": _no_google_header,
     "A03": _key_in_query,
-    "A04": _first_wins,
+    "A04": _any_is_enough,
     "A05": _echo,
     "G03": _image_key_on_messages,
 }
