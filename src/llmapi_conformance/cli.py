@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import Callable
@@ -20,7 +21,9 @@ from rich.text import Text
 from llmapi_conformance import __version__, pytest_plugin
 from llmapi_conformance.contract.clauses import Clause, Status
 from llmapi_conformance.contract.contract import load_contract
-from llmapi_conformance.errors import ConformanceError, ContractError, TargetError
+from llmapi_conformance.errors import ConformanceError, ContractError, RecordingError, TargetError
+from llmapi_conformance.evidence.har import to_har
+from llmapi_conformance.evidence.recording import read_recording
 from llmapi_conformance.reporting.terminal import console_for_people, print_plan, print_reference, print_summary
 from llmapi_conformance.run import EMBEDDED, Request, Run
 from llmapi_conformance.tree import tree
@@ -157,6 +160,20 @@ def judge(
     """Judge a recording again, without any network. Exit status as for run."""
     conformance = Run(Request(report_dir=report_dir or _new_report_dir(), replay=str(recording)))
     raise typer.Exit(_conduct(conformance, str(conformance.selection.get("keyword", ""))))
+
+
+@app.command()
+@_plainly
+def har(
+    recording: Annotated[Path, typer.Argument(help="A recording.jsonl of an earlier run.")],
+    output: Annotated[Path, typer.Argument(help="The HAR file to write.")],
+) -> None:
+    """Export a recording as HAR 1.2, for a browser's network panel and other tools."""
+    exported = to_har(read_recording(recording))
+    try:
+        output.write_text(json.dumps(exported, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise RecordingError(f"{output} can't be written: {error.strerror}.") from None
 
 
 @app.command()

@@ -68,7 +68,7 @@ class Conformance:
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Let ``-k`` find clause ids, and put what looks at every exchange last."""
         for item in items:

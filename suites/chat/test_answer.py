@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from llmapi_conformance.evidence.exchange import Exchange
+from typing import TYPE_CHECKING
+
 from llmapi_conformance.judging import clause, judge
 from llmapi_conformance.judging.oracles import chat as oracles
 from llmapi_conformance.judging.oracles import chat_content as content
 from llmapi_conformance.judging.oracles import chat_upstream as upstream
 from llmapi_conformance.judging.oracles import chat_usage as usage
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 SHAPE = (
     oracles.stream_is_answered_with_events_and_nothing_else_is,

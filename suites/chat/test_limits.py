@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from llmapi_conformance.evidence.exchange import Exchange
+from typing import TYPE_CHECKING
+
 from llmapi_conformance.judging import clause, judge
 from llmapi_conformance.judging.oracles import chat as answers
 from llmapi_conformance.judging.oracles import chat_content as oracles
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 
 @clause("CHAT-P01", "CHAT-P02", "CHAT-N08")

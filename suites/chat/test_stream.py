@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging import clause, judge
 from llmapi_conformance.judging.oracles import chat as answers
 from llmapi_conformance.judging.oracles import chat_content as content
 from llmapi_conformance.judging.oracles import chat_stream as oracles
 from llmapi_conformance.judging.oracles import chat_upstream as upstream
 from llmapi_conformance.judging.oracles import chat_usage as usage
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 SHAPE = (
     answers.stream_is_answered_with_events_and_nothing_else_is,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from llmapi_conformance.evidence.exchange import Exchange
+from typing import TYPE_CHECKING
+
 from llmapi_conformance.judging import clause, judge
 from llmapi_conformance.judging.oracles import chat_content as content
 from llmapi_conformance.judging.oracles import chat_stream as streams
 from llmapi_conformance.judging.oracles import chat_tools as oracles
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 EITHER = (
     oracles.tool_calls_are_the_finish_reason,

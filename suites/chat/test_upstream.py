@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging import clause, judge
 from llmapi_conformance.judging.oracles import chat_content as content
 from llmapi_conformance.judging.oracles import chat_upstream as oracles
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 
 @clause("CHAT-A01", "CHAT-F06")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.judging import clause, judge
 from llmapi_conformance.judging.oracles import errors, secrets
@@ -60,6 +60,16 @@ def test_the_silence_of_the_upstream_is_a_readable_error(upstream_is_silent: lis
     _judge(BODY, *upstream_is_silent)
 
 
+@clause("ERR-E01", "ERR-E02", "ERR-E05", "ERR-E06")
+def test_a_busy_upstream_is_a_readable_error(upstream_busy: dict[str, Any]) -> None:
+    _judge(BODY, *upstream_busy["answers"])
+
+
+@clause("ERR-E01", "ERR-E02", "ERR-E05", "ERR-E06")
+def test_an_overloaded_upstream_is_a_readable_error(upstream_overloaded: Exchange) -> None:
+    _judge(BODY, upstream_overloaded)
+
+
 @clause("ERR-E03", "ERR-E04", "ERR-E07", "ERR-E08")
 def test_a_refusal_is_in_the_envelope_of_its_route(model_unknown: dict[str, Exchange]) -> None:
     for exchange in model_unknown.values():
@@ -80,6 +90,12 @@ def test_a_refused_token_count_is_in_anthropics_envelope(count_missing: Exchange
 @clause("ERR-E09")
 def test_a_success_holds_no_error(compressed_answers: dict[str, Exchange]) -> None:
     _judge((errors.a_success_holds_no_error,), compressed_answers["plain"], compressed_answers["models"])
+
+
+@clause("ERR-E09")
+def test_a_failure_of_the_upstream_is_no_success_that_holds_an_error(upstream_fails: list[Exchange]) -> None:
+    for exchange in upstream_fails:
+        judge(errors.a_failure_is_no_success_that_holds_an_error, exchange)
 
 
 @clause("ERR-B01")

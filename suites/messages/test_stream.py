@@ -49,3 +49,13 @@ def test_text_comes_in_text_deltas(messages_twins: dict[str, Exchange]) -> None:
 def test_the_last_message_delta_tells_the_end(messages_twins: dict[str, Exchange]) -> None:
     judge(oracles.the_last_message_delta_tells_the_end, messages_twins["stream"])
     judge(oracles.output_tokens_never_fall, messages_twins["stream"])
+
+
+@clause("MSG-S04", "MSG-S05", "MSG-S08", "MSG-S09", "MSG-S10")
+def test_several_blocks_follow_each_other(messages_tools: dict[str, Exchange]) -> None:
+    for label in ("stream", "no_arguments"):
+        judge(oracles.events_come_in_the_order_of_the_grammar, messages_tools[label])
+        judge(oracles.every_block_has_one_start_and_one_stop, messages_tools[label])
+        judge(oracles.block_indices_count_up_from_nought, messages_tools[label])
+        judge(oracles.deltas_fit_their_block, messages_tools[label])
+        judge(oracles.blocks_start_with_their_zero_value, messages_tools[label])

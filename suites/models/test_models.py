@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging import clause, judge
 from llmapi_conformance.judging.oracles import models as oracles
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 
 @clause("MOD-D01", "MOD-S01", "MOD-S02", "MOD-S03", "MOD-S04", "MOD-S07")

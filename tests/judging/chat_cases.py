@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import llmapi_conformance.judging.oracles.chat
 import llmapi_conformance.judging.oracles.chat_content
@@ -16,6 +15,9 @@ import llmapi_conformance.judging.oracles.chat_usage  # noqa: F401 - all six reg
 from llmapi_conformance.evidence.exchange import Ending, Exchange
 from llmapi_conformance.judging.oracle import ORACLES, Deviation, Examined, Oracle
 from tests.judging.build import exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PATH = "/v1/chat/completions"
 CREATED = 1_790_000_000

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging.oracles import chat as oracles
 from tests.judging.chat_cases import (
     USAGE,
@@ -19,6 +18,9 @@ from tests.judging.chat_cases import (
     stream,
     text_events,
 )
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 TOOL_ANSWER = completion("tool_calls", message=message(content=None, tool_calls=calls('{"a": 1}', "{}")))
 

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmapi_conformance.judging.oracle import Oracle
 from llmapi_conformance.judging.oracles import chat_content as oracles
 from llmapi_conformance.judging.oracles import chat_tools as tools
 from llmapi_conformance.judging.oracles import chat_usage as usage
@@ -30,6 +29,9 @@ from tests.judging.chat_cases import (
     tool_events,
     usage_chunk,
 )
+
+if TYPE_CHECKING:
+    from llmapi_conformance.judging.oracle import Oracle
 
 HARD = "\U0001f468\u200d\U0001f469 e\u0301 \u6f22\u2028\ufeff"
 ECHO = question(scripted("echo usage=17,5,4", HARD))

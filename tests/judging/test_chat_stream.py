@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,6 +29,9 @@ from tests.judging.chat_cases import (
     tool_events,
     usage_chunk,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DONE: tuple[None, str] = (None, "[DONE]")
 ERROR = (None, {"error": {"message": "the upstream failed", "type": "server_error", "param": None, "code": None}})

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from llmapi_conformance.evidence.exchange import Ending, Exchange
-from llmapi_conformance.judging.oracle import Oracle
 from llmapi_conformance.judging.oracles import chat_upstream as oracles
 from tests.judging.build import STREAM_HEADERS, exchange, sse
 from tests.judging.chat_cases import (
@@ -21,6 +20,9 @@ from tests.judging.chat_cases import (
     stream,
     text_events,
 )
+
+if TYPE_CHECKING:
+    from llmapi_conformance.judging.oracle import Oracle
 
 ERROR = (None, {"error": {"message": "the upstream failed", "type": "server_error", "param": None, "code": None}})
 BEGUN = text_events()[:3]

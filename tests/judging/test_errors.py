@@ -81,6 +81,7 @@ CASES: list[tuple[Oracle, tuple[object, ...], tuple[object, ...]]] = [
     (errors.a_chat_error_has_openais_four_members, (error(OPENAI, **CHAT),), (error(SHORT, **CHAT),)),
     (errors.a_success_holds_no_error, (SERVED,), (exchange(body=OPENAI),)),
     (errors.a_success_holds_no_error, (SERVED,), (exchange(body=ANTHROPIC),)),
+    (errors.a_failure_is_no_success_that_holds_an_error, (error(status=502),), (exchange(body=OPENAI),)),
     (
         errors.an_empty_body_is_named,
         (error(typed("invalid_request_error", "Request body is empty")),),

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging.oracle import ORACLES
 from llmapi_conformance.judging.oracles import models as oracles
 from tests.judging.build import exchange
 from tests.judging.chat_cases import completion, judged, plain
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 NAMES = ("gpt-5.1", "gpt-5.1-mini")
 

@@ -37,6 +37,7 @@ PATIENT = Deadlines(connect=5.0, first_byte=5.0, idle=5.0, total=5.0)
 class Server:
     url: str
     requests: list[bytes] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -54,6 +55,7 @@ async def serving(
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             if not unread:
                 served.requests.append(await read_request(reader))
+                served.asked.set()
                 watching = asyncio.create_task(watch(reader))
                 tasks.add(watching)
             await handler(writer)

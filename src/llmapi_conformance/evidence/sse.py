@@ -119,7 +119,8 @@ def parse_event_stream(chunks: Sequence[tuple[float, bytes]]) -> EventStream:
             case "data":
                 block.data.append(value)
             case "id":
-                block.id = value
+                if "\0" not in value:  # the standard has it ignored
+                    block.id = value
             case "retry":
                 retries.append(value)
             case _:

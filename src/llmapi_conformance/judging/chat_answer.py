@@ -6,12 +6,15 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.evidence.exchange import NOT_JSON, Exchange, decode_json
-from llmapi_conformance.evidence.sse import ServerSentEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmapi_conformance.evidence.sse import ServerSentEvent
 
 _DIRECTIVE = "@upstream"
 

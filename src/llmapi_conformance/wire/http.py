@@ -177,6 +177,8 @@ class _Exchange:
                 self._timer = timer = PhaseTimer(timeout, self._request.deadlines)
                 try:
                     response = await self._transport.handle_async_request(self._build())
+                except httpx2.ConnectTimeout:
+                    return WireFailure(timer.failure, timer.sentence, self._now(), self._started_at)
                 except httpx2.TransportError as error:
                     kind, sentence = failure_of(error, connected=timer.phase != "connect")
                     return WireFailure(kind, sentence, self._now(), self._started_at)
@@ -210,12 +212,14 @@ class _Exchange:
         return reception.answer(Ending.COMPLETE, "", self._now(), self._started_at)
 
     def _build(self) -> httpx2.Request:
+        # httpx2 looks after this deadline itself: a handshake that is cancelled from outside leaves its socket open.
+        limits = {"connect": min(self._request.deadlines.connect, self._request.deadlines.total)}
         request = httpx2.Request(
             self._request.method,
             httpx2.URL(scheme=self._origin.scheme, host=self._origin.host, port=self._origin.port, path="/"),
             headers=[(encode_field(name), encode_field(value)) for name, value in self._headers],
             stream=httpx2.ByteStream(self._request.body),
-            extensions={"target": encode_field(self._request.target), "trace": self._trace, "timeout": {}},
+            extensions={"target": encode_field(self._request.target), "trace": self._trace, "timeout": limits},
         )
         request.method = self._request.method  # the constructor put it in upper case
         return request

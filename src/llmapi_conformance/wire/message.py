@@ -29,7 +29,7 @@ class Deadlines:
     """How long an answer may take, in seconds.
 
     Attributes:
-        connect: Until the connection stands, name lookup and TLS included.
+        connect: Until the connection stands, name lookup included; TLS may take as long again.
         first_byte: From then until the head of the response is complete, the time to send the request included.
         idle: Between two pieces of the response body.
         total: From the start to the end of the body.

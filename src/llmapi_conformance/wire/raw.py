@@ -134,14 +134,21 @@ class _RawExchange:
             async with asyncio.timeout(None) as timeout:
                 timer = PhaseTimer(timeout, self._like.deadlines)
                 try:
-                    transport, pipe = await self._connect()
+                    async with asyncio.timeout(self._like.deadlines.connect):
+                        transport, pipe = await self._connect()
+                except TimeoutError:
+                    return WireFailure(timer.failure, timer.sentence, self._now(), self._started_at)
+                except OSError as error:
+                    kind, sentence = failure_of(error, connected=False)
+                    return WireFailure(kind, sentence, self._now(), self._started_at)
+                try:
                     self._sent = time.perf_counter()
                     self._started_at = time.time()
                     timer.connected()
                     transport.write(self._data)
                     reception = await self._head(pipe)
                 except (OSError, h11.RemoteProtocolError) as error:
-                    kind, sentence = failure_of(error, connected=timer.phase != "connect")
+                    kind, sentence = failure_of(error, connected=True)
                     return WireFailure(kind, sentence, self._now(), self._started_at)
                 timer.arrived()
                 return await self._body(pipe, reception, timer)

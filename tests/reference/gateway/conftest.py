@@ -98,6 +98,10 @@ class Site:
         found: dict[str, Any] = self.client.get("/v1/usage", headers={"x-api-key": key}).json()
         return found
 
+    def release(self, token: str) -> None:
+        """Let an upstream that waits for a token go on."""
+        self.client.post(f"{self.upstream.control_url}/release/{token}")
+
     def upstream_saw(self, nonce: str) -> list[LogEntry]:
         return [entry for entry in self.upstream.log if entry.nonce == nonce]
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 
 from llmapi_conformance.reference.gateway import GatewaySettings
+
+if TYPE_CHECKING:
+    import httpx2
 
 POSTS = ["/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions"]
 ROLE = "general:anthropic"
@@ -61,6 +63,14 @@ def test_json_is_read_under_each_of_its_names_and_none(site: Any, content_type: 
     headers = site.headers(ROLE) | ({"content-type": content_type} if content_type else {})
     body = json.dumps({"model": "claude-sonnet-4-5", "max_tokens": 5, "messages": HELLO}).encode()
     assert site.client.post("/v1/messages", headers=headers, content=body).status_code == 200
+
+
+def test_of_a_repeated_key_the_last_value_counts_here_and_upstream(site: Any) -> None:
+    content = "@upstream nonce=twice\\nx"
+    body = b'{"model":"gpt-5.1","model":"claude-sonnet-4-5","max_tokens":5,"messages":[{"role":"user","content":"%s"}]}'
+    answer = site.client.post("/v1/messages", headers=site.headers(ROLE), content=body % content.encode())
+    assert answer.status_code == 200
+    assert site.upstream_saw("twice")[0].body["model"] == "claude-sonnet-4-5"
 
 
 @pytest.mark.parametrize("path", POSTS)
@@ -176,7 +186,8 @@ def test_an_unknown_or_foreign_model_is_a_404(site: Any, asking: Any, stream: bo
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_unknown_path_is_a_404_in_json_with_or_without_a_key(site: Any, path: str, method: str) -> None:
     url = site.gateway.base_url + path
-    for headers in ({}, site.headers(ROLE)):
+    without: dict[str, str] = {}
+    for headers in (without, site.headers(ROLE)):
         answer = site.client.request(method, url, headers=headers)
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/json"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
@@ -19,6 +20,10 @@ def eventually(condition: Any, seconds: float = 5.0) -> bool:
     return False
 
 
+def finished(site: Any, nonce: str) -> bool:
+    return bool(site.upstream_saw(nonce)[0].finished)
+
+
 @pytest.mark.parametrize(("path", "role"), CELLS)
 def test_each_delta_arrives_before_the_next_is_released(site: Any, asking: Any, path: str, role: str) -> None:
     token = f"step{path[4:6]}{role[8:10]}"
@@ -35,8 +40,7 @@ def test_each_delta_arrives_before_the_next_is_released(site: Any, asking: Any, 
             wanted = f'"text":"{letter}"' if path == MESSAGES else f'"content":"{letter}"'
             while wanted not in seen:
                 seen += next(pieces)
-            with httpx2.Client(trust_env=False, verify=False) as control:  # noqa: S501 - plain HTTP on loopback
-                control.post(f"{site.upstream.control_url}/release/{token}")
+            site.release(token)
         seen += "".join(pieces)
     assert ("message_stop" if path == MESSAGES else "[DONE]") in seen
 
@@ -74,9 +78,8 @@ def test_a_complete_stream_is_not_cancelled_upstream(site: Any) -> None:
     for path, role in CELLS:
         nonce = f"whole{path[4:6]}{role[8:10]}"
         assert site.ask(path, role, f"@upstream nonce={nonce}\nx", stream=True).status_code == 200
-        entry = site.upstream_saw(nonce)[0]
-        assert eventually(lambda entry=entry: entry.finished)
-        assert not entry.disconnected
+        assert eventually(functools.partial(finished, site, nonce))
+        assert not site.upstream_saw(nonce)[0].disconnected
 
 
 def test_pings_and_comments_of_the_upstream_stay_what_they_may_be(site: Any, asking: Any) -> None:
@@ -100,8 +103,8 @@ def test_a_silent_stream_is_kept_alive(house: Any, path: str, role: str) -> None
 
 def test_a_delay_holds_every_answer(house: Any) -> None:
     slow = house.start(delay_ms=150)
-    for ask in (lambda: slow.get("/v1/models", "general:openai"), lambda: slow.client.get("/none")):
+    for path in ("/v1/models", "/none"):
         started = time.monotonic()
-        ask()
+        slow.get(path, "general:openai")
         assert 0.14 < time.monotonic() - started < 2
     slow.client.close()

@@ -33,11 +33,12 @@ def whole(site: Any, path: str, role: str, text: str, **fields: Any) -> dict[str
 
 
 def folded(site: Any, asking: Any, path: str, role: str, text: str, **fields: Any) -> dict[str, Any]:
+    found: dict[str, Any]
     if path == "/v1/messages":
-        found: dict[str, Any] = asking.fold_messages(site.events(path, role, text, **fields))
-        return found
-    options = {"include_usage": True}
-    found = asking.fold_chat(site.events(path, role, text, stream_options=options, **fields))
+        found = asking.fold_messages(site.events(path, role, text, **fields))
+    else:
+        options = {"include_usage": True}
+        found = asking.fold_chat(site.events(path, role, text, stream_options=options, **fields))
     return found
 
 
@@ -91,7 +92,7 @@ def test_tool_calls_arrive_with_their_arguments_in_both_modes(site: Any, asking:
     ("words", "anthropic", "openai"),
     [("stop=length", "max_tokens", "length"), ("stop=filtered", "refusal", "content_filter")],
 )
-def test_end_reasons_are_those_of_the_route(  # noqa: PLR0913, PLR0917 - the table has these columns
+def test_end_reasons_are_those_of_the_route(  # noqa: PLR0917 - the table has these columns
     site: Any, asking: Any, path: str, role: str, words: str, anthropic: str, openai: str
 ) -> None:
     wanted = anthropic if path == "/v1/messages" else openai
@@ -157,7 +158,9 @@ def test_thinking_is_kept_natively_and_left_out_of_chat(site: Any, asking: Any) 
 def test_headers_go_to_the_upstream_as_a_provider_wants_them_and_no_client_key_does(site: Any) -> None:
     for path, role in CELLS:
         nonce = f"heads{path[4:6]}{role[8:10]}"
-        body = {"model": {"general:anthropic": "claude-haiku-4-5", "general:openai": "gpt-5.1-mini"}[role]}
+        body: dict[str, Any] = {
+            "model": {"general:anthropic": "claude-haiku-4-5", "general:openai": "gpt-5.1-mini"}[role]
+        }
         body |= {"max_tokens": 5, "messages": [{"role": "user", "content": f"@upstream nonce={nonce} leak-headers\nx"}]}
         extra = {"anthropic-version": "2023-06-01", "anthropic-beta": "a-1,b-2", "cookie": "c=1", "x-mine": "1"}
         answer = site.post(path, role, body, **extra)

@@ -42,7 +42,7 @@ BOTH_MODES = pytest.mark.parametrize("stream", [False, True])
         ("status=502 body=empty", 502, 502),
     ],
 )
-def test_an_error_of_the_upstream_is_told_in_the_words_of_the_route(  # noqa: PLR0913, PLR0917 - the table has these columns
+def test_an_error_of_the_upstream_is_told_in_the_words_of_the_route(  # noqa: PLR0917 - the table has these columns
     site: Any,
     stream: bool,  # noqa: FBT001 - a parameter of the table
     path: str,

@@ -6,7 +6,6 @@ import socket
 import time
 from typing import Any
 
-import httpx2
 import pytest
 
 from llmapi_conformance.reference.gateway.varied import IMPLEMENTED
@@ -83,7 +82,7 @@ SHOWN: dict[str, Any] = {
     "C6": lambda _plain, varied: {"input_tokens", "cache_read_input_tokens"} <= usages(varied)[-1],
     "C8": lambda _plain, varied: usages(varied)[0] == 1,
     "C9": lambda plain, varied: (
-        [delta for delta in chat_deltas(varied) if delta.get("content") != "abc"][0] == {"role": "assistant"}
+        chat_deltas(varied)[0] == {"role": "assistant"}
         and chat_deltas(varied)[-2:] == [{"content": ""}, {}]
         and chat_deltas(plain)[0] != {"role": "assistant"}
     ),
@@ -101,7 +100,7 @@ def test_a_variation_changes_the_wire(house: Any, name: str) -> None:
     "names", [*([name] for name in VARIATIONS), ["C1", "C2", "C3", "C4", "C5", "C9"]], ids="+".join
 )
 @pytest.mark.parametrize(("path", "role"), CELLS)
-def test_a_varied_gateway_is_read_as_the_plain_one(  # noqa: PLR0917 - the table has these columns
+def test_a_varied_gateway_is_read_as_the_plain_one(
     house: Any, asking: Any, path: str, role: str, names: list[str]
 ) -> None:
     site = house.site(variations=frozenset(names))
@@ -151,9 +150,7 @@ def test_a_variation_does_not_hold_events_back(house: Any, names: list[str]) -> 
         for letter in "abc":
             while f'"content":"{letter}"' not in seen:
                 seen += next(pieces)
-            release = httpx2.Request("POST", f"{site.upstream.control_url}/release/{token}")
-            with httpx2.HTTPTransport(verify=False) as control:  # noqa: S501 - plain HTTP on loopback
-                control.handle_request(release).read()
+            site.release(token)
     assert time.monotonic() - started < 5
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging.chat_answer import (
     answer_of,
     array,
@@ -19,6 +17,11 @@ from llmapi_conformance.judging.chat_answer import (
 )
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
 from llmapi_conformance.judging.oracles.grammar import reads_as_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmapi_conformance.evidence.exchange import Exchange
 
 PLAIN: Final = On(operations=("createChatCompletion",), mode="plain")
 EITHER: Final = On(operations=("createChatCompletion",))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging.chat_answer import (
     answer_of,
     array,
@@ -17,6 +16,9 @@ from llmapi_conformance.judging.chat_answer import (
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.chat_tools import same_calls
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 _START: Final = 8
 """Characters that show whether the question was understood; the rest of a text is judged by clauses of its own."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.contract.grammar import stream_grammar
-from llmapi_conformance.evidence.exchange import Exchange
-from llmapi_conformance.evidence.sse import ServerSentEvent
 from llmapi_conformance.judging.chat_answer import is_whole_number, shown, stream_choices, string
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
 from llmapi_conformance.judging.oracles.chat import FINISH_REASONS, asked_choices, is_unix_time
 from llmapi_conformance.judging.oracles.grammar import classified, judge_machine, reads_as_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.evidence.sse import ServerSentEvent
 
 STREAM: Final = On(operations=("createChatCompletion",), mode="stream")
 

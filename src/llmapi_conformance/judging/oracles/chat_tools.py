@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from llmapi_conformance.evidence.exchange import Exchange
-from llmapi_conformance.evidence.sse import ServerSentEvent
 from llmapi_conformance.judging.chat_answer import (
     ChatAnswer,
     answer_of,
@@ -27,6 +24,12 @@ from llmapi_conformance.judging.chat_answer import (
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import EITHER, PLAIN, span_of
 from llmapi_conformance.judging.oracles.chat_stream import STREAM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.evidence.sse import ServerSentEvent
 
 
 @dataclass(slots=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.contract.grammar import stream_grammar
 from llmapi_conformance.evidence.exchange import Ending, Exchange
-from llmapi_conformance.evidence.sse import ServerSentEvent
 from llmapi_conformance.judging.chat_answer import (
     answer_of,
     array,
@@ -20,6 +19,9 @@ from llmapi_conformance.judging.chat_answer import (
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.grammar import classified
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.sse import ServerSentEvent
 
 _CLIENT_KEY: Final = re.compile(r"\[\[key:[^\]]*\]\]")
 _UPSTREAM_MARK: Final = re.compile(rb"\[\[upstream-[^\]]*\]\]")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.contract.grammar import stream_grammar
-from llmapi_conformance.evidence.exchange import Exchange
-from llmapi_conformance.evidence.sse import ServerSentEvent
 from llmapi_conformance.judging.chat_answer import (
     answer_of,
     array,
@@ -20,6 +18,10 @@ from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, or
 from llmapi_conformance.judging.oracles.chat import EITHER, PLAIN, span_of
 from llmapi_conformance.judging.oracles.chat_stream import STREAM, chunks_of
 from llmapi_conformance.judging.oracles.grammar import classified, member
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.evidence.sse import ServerSentEvent
 
 COUNTS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 

@@ -178,6 +178,15 @@ def a_success_holds_no_error(exchange: Exchange) -> Judgement:
         yield Deviation("an error status when the body is an error", f"status {exchange.status} with {shape_of(body)}")
 
 
+@oracle("ERR-E09")
+def a_failure_is_no_success_that_holds_an_error(exchange: Exchange) -> Judgement:
+    """The same for an answer that has to be an error: an error status is what the clause wants."""
+    if exchange.refused:
+        yield Examined("failure")
+    elif exchange.mode == "plain":
+        yield from a_success_holds_no_error(exchange)
+
+
 @oracle("ERR-B01")
 def an_empty_body_is_named(exchange: Exchange) -> Judgement:
     """The documented example for a request without a body: ``Request body is empty`` (F9.10)."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging.chat_answer import array, shown, string
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
 from llmapi_conformance.judging.oracles.chat import is_unix_time, span_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from llmapi_conformance.evidence.exchange import Exchange
 
 LIST: Final = On(operations=("listModels",), mode="plain")
 _UUID: Final = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE)

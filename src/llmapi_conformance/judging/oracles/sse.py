@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from llmapi_conformance.evidence.exchange import NOT_JSON, Ending, Exchange, decode_json
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmapi_conformance.evidence.sse import EventStream
 
 STREAMS: Final = On(mode="stream", outcome="success")
@@ -138,45 +141,76 @@ def a_stream_brings_an_event(exchange: Exchange) -> Judgement:
 
 
 @oracle("HTTP-P01")
-def a_paced_stream_arrives_as_it_is_made(exchange: Exchange, paced: object) -> Judgement:
+def a_paced_stream_arrives_as_it_is_made(answers: Sequence[Exchange], paced: Sequence[float]) -> Judgement:
     """Events of an upstream that pauses between them arrive one after another (H3, defect M17).
 
+    accident.
+
     Args:
-        exchange: A stream.
-        paced: Seconds between the upstream's first and last delta; anything but a positive number: nobody paced it.
+        answers: The same stream, asked for once or several times.
+        paced: Seconds between the upstream's first and last delta, for each answer.
     """
-    events = stream_of(exchange)
-    if events is None or not isinstance(paced, int | float) or isinstance(paced, bool) or paced <= 0:
+    shown = [(arrival(answer), seconds, answer) for answer, seconds in zip(answers, paced, strict=False) if seconds > 0]
+    judged = [(seen, seconds, answer) for seen, seconds, answer in shown if seen is not None and seen.events >= 3]
+    if not judged:
         return
-    if len(events.events) < 3:
+    yield Examined("paced stream", len(judged))
+    if any(seen.instants >= 3 and seen.spread >= 0.4 * seconds for seen, seconds, _ in judged):
         return
-    yield Examined("paced stream")
-    count, spread = _instants(exchange), events.events[-1].at - events.events[0].at
-    if count < 3 or spread < 0.4 * paced:
-        yield Deviation(
-            f"events spread over about {paced:.2f} s, as the upstream made them",
-            f"{len(events.events)} events at {count} distinct times within {spread:.3f} s",
-        )
+    seen, seconds, answer = judged[-1]
+    yield Deviation(
+        f"events spread over about {seconds:.2f} s, as the upstream made them",
+        f"{seen.events} events at {seen.instants} distinct times within {seen.spread:.3f} s",
+        exchange=answer,
+    )
 
 
 @oracle("HTTP-P02")
-def a_stream_arrives_in_pieces(exchange: Exchange) -> Judgement:
-    """A longer streamed answer arrives at three distinct times at least (H3)."""
-    events = stream_of(exchange)
-    if events is None or len(events.events) < 6:
+def a_stream_arrives_in_pieces(answers: Sequence[Exchange]) -> Judgement:
+    """A longer streamed answer arrives at three distinct times at least (H3); one of several is enough."""
+    shown = [(arrival(answer), answer) for answer in answers]
+    judged = [(seen, answer) for seen, answer in shown if seen is not None and seen.events >= 6]
+    if not judged:
         return
-    yield Examined("stream")
-    if (count := _instants(exchange)) < 3:
-        yield Deviation("events at three distinct times at least", f"{len(events.events)} events at {count}")
+    yield Examined("longer stream", len(judged))
+    if any(seen.instants >= 3 for seen, _ in judged):
+        return
+    seen, answer = judged[-1]
+    yield Deviation(
+        "events at three distinct times at least", f"{seen.events} events at {seen.instants}", exchange=answer
+    )
 
 
-def _instants(exchange: Exchange, apart: float = 0.004) -> int:
-    """How many arrival times lie apart from the one before, in seconds."""
-    count, last = 0, float("-inf")
-    for event in exchange.events.events:
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When the events of a stream arrived.
+
+    Attributes:
+        events: How many there were.
+        instants: How many of their arrival times lie apart from the one before.
+        spread: Seconds between the first and the last.
+    """
+
+    events: int
+    instants: int
+    spread: float
+
+
+def arrival(exchange: Exchange, apart: float = 0.004) -> Arrival | None:
+    """When the events of an answer arrived; ``None`` where it is no event stream.
+
+    Args:
+        exchange: An answer.
+        apart: Seconds that two times must lie apart to count as two.
+    """
+    stream = stream_of(exchange)
+    if stream is None or not stream.events:
+        return None
+    instants, last = 0, float("-inf")
+    for event in stream.events:
         if event.at - last >= apart:
-            count, last = count + 1, event.at
-    return count
+            instants, last = instants + 1, event.at
+    return Arrival(len(stream.events), instants, stream.events[-1].at - stream.events[0].at)
 
 
 def _only_cut_at_the_end(exchange: Exchange, offset: int) -> bool:

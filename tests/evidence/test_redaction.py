@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmapi_conformance.errors import TargetError
+from llmapi_conformance.evidence.redaction import Redactor
+
+KEY = "key-general/openai+0.7Zq_Yx~9"
+OTHER = "key-general/openai+0.7Zq"  # the beginning of KEY
+UPSTREAM = "upstream.internal:8080"
+KEY_MARK, OTHER_MARK, UPSTREAM_MARK = "[[key:general:openai]]", "[[key:image:batch]]", "[[upstream-host]]"
+SECRETS = {KEY: KEY_MARK, OTHER: OTHER_MARK, UPSTREAM: UPSTREAM_MARK}
+REDACTOR = Redactor(SECRETS)
+
+Written = Callable[[str], str]
+
+
+def percent_all(text: str) -> str:
+    return "".join(c if c.isalnum() else f"%{ord(c):02x}" for c in text)
+
+
+def json_slash(text: str) -> str:
+    return text.replace("/", "\\/")
+
+
+def json_unicode(text: str) -> str:
+    return "".join(c if c.isalnum() else f"\\u{ord(c):04X}" for c in text)
+
+
+def json_in_json(text: str) -> str:
+    return json.dumps(json_slash(text))[1:-1]
+
+
+def base64_behind(count: int, *, url_safe: bool, before: str = "x") -> Written:
+    encode = base64.urlsafe_b64encode if url_safe else base64.b64encode
+
+    def write(text: str) -> str:
+        return encode((before * count + text + "tail").encode()).decode().rstrip("=")
+
+    return write
+
+
+FORMS: dict[str, Written] = {
+    "plain": str,
+    "percent": lambda text: quote(text, safe=""),
+    "percent, all": percent_all,
+    "percent twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "percent thrice": lambda text: quote(quote(quote(text, safe=""), safe=""), safe=""),
+    "json slash": json_slash,
+    "json unicode": json_unicode,
+    "json in json": json_in_json,
+    "json in json in json": lambda text: json.dumps(json.dumps(json_unicode(text))[1:-1])[1:-1],
+    **{f"base64 {count}": base64_behind(count, url_safe=False) for count in range(4)},
+    **{f"base64url {count}": base64_behind(count, url_safe=True, before="?") for count in range(4)},
+    "base64, percent": lambda text: quote(base64_behind(1, url_safe=False)(text), safe=""),
+    "base64, json": lambda text: json_slash(base64_behind(2, url_safe=False)(text)),
+}
+
+
+def leaks(data: bytes, secret: str) -> bool:
+    """Whether the secret, or most of it, is still there in one of the forms."""
+    for write in FORMS.values():
+        written = write(secret).encode()
+        core = written[4 : len(written) - 8] if len(written) > 24 else written
+        if core in data:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_secret_is_replaced_by_its_marker(form: str, secret: str) -> None:
+    written = FORMS[form](secret).encode()
+    redacted = REDACTOR.redact(b'{"error":"' + written + b'"}')
+    assert SECRETS[secret].encode() in redacted
+    assert not leaks(redacted, secret)
+    assert redacted.startswith(b'{"error":"')
+    assert redacted.endswith(b'"}')
+
+
+@pytest.mark.parametrize("form", ["plain", "percent", "json slash", "json unicode"])
+def test_nothing_but_the_secret_is_replaced(form: str) -> None:
+    written = FORMS[form](KEY)
+    assert REDACTOR.redact_text(f"a{written}b, {written}") == f"a{KEY_MARK}b, {KEY_MARK}"
+
+
+TEXTS = st.lists(
+    st.one_of(
+        st.sampled_from(["max_tokens", '"', "\\", "%", "\\u00e9", "key-general", "aGVsbG8", " ", "\r\n"]), st.text()
+    )
+).map("".join)
+
+
+@given(
+    st.lists(st.tuples(TEXTS, st.sampled_from(list(FORMS)), st.sampled_from(list(SECRETS))), max_size=3),
+    TEXTS,
+    st.lists(st.integers(0, 400), max_size=12),
+)
+def test_no_split_of_any_form_leaves_a_secret_behind(
+    parts: list[tuple[str, str, str]], end: str, borders: list[int]
+) -> None:
+    body = ("".join(text + "|" + FORMS[form](secret) + "|" for text, form, secret in parts) + end).encode(
+        "utf-8", "surrogatepass"
+    )
+    cuts = sorted({0, len(body), *(border for border in borders if border < len(body))})
+    chunks = [(float(number), body[a:b]) for number, (a, b) in enumerate(zip(cuts, cuts[1:], strict=False))]
+    redacted = REDACTOR.redact_chunks(chunks)
+    joined = b"".join(data for _, data in redacted)
+    assert [at for at, _ in redacted] == [at for at, _ in chunks]
+    assert joined == REDACTOR.redact(body)
+    assert not any(leaks(joined, secret) for secret in SECRETS)
+    assert joined.count(b"[[") - body.count(b"[[") >= len(parts)
+
+
+@given(TEXTS)
+def test_text_without_secrets_stays_as_it_is(text: str) -> None:
+    assert REDACTOR.redact_text(text) == text
+
+
+@given(st.binary())
+def test_bytes_without_secrets_stay_as_they_are(data: bytes) -> None:
+    assert REDACTOR.redact(data) == data
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"max_tokens": 16, "token_type": "bearer", "authorization": "none", "secret": null}',
+        "task-0123456789012345678901234567890",
+        "risk-free-and-task-oriented-work-is-described-here",
+        "sk-short",
+        "Bearer token is missing: send Authorization: Bearer <key>",
+        "chatcmpl-0123456789abcdefghijklmnop msg_0123456789abcdefghijklmnop",
+        "[[key:general:openai]] [[secret:openai-like]]",
+    ],
+)
+def test_what_only_sounds_like_a_secret_stays(text: str) -> None:
+    assert REDACTOR.redact_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("sk-" + "a1" * 12, "[[secret:openai-like]]"),
+        ("(sk-proj-" + "a1" * 30 + ")", "([[secret:openai-like]])"),
+        ("sk-ant-api03-" + "a1" * 30, "[[secret:anthropic-like]]"),
+        ('"AIza' + "a1" * 17 + 'b"', '"[[secret:google-like]]"'),
+        ("authorization: bearer " + "a.1" * 10 + "==", "authorization: bearer [[secret:bearer]]"),
+        ("\\nsk-" + "a1" * 12, "\\n[[secret:openai-like]]"),
+        ("%22sk-" + "a1" * 12, "%22[[secret:openai-like]]"),
+        ("\\u0022sk-" + "a1" * 12, "\\u0022[[secret:openai-like]]"),
+        ("task-sk-" + "a1" * 12, "task-[[secret:openai-like]]"),
+        ("Bearer sk-" + "a1" * 12, "Bearer [[secret:openai-like]]"),
+    ],
+)
+def test_a_key_that_we_do_not_know_is_told_by_its_look(text: str, redacted: str) -> None:
+    assert REDACTOR.redact_text(text) == redacted
+    assert Redactor({}).redact_text(text) == redacted
+
+
+def test_a_known_key_of_a_known_look_keeps_its_own_marker() -> None:
+    key = "sk-" + "a1" * 20
+    redactor = Redactor({key: "[[key:x]]"})
+    assert redactor.redact_text(f"Bearer {key}, {key}") == "Bearer [[key:x]], [[key:x]]"
+
+
+def test_the_longest_secret_wins_and_the_keys_of_an_exchange_are_told_apart() -> None:
+    changed = {KEY[:-1]: "[[key:truncated]]", KEY + "x": "[[key:extended]]", KEY[:-1] + "8": "[[key:changed]]"}
+    redactor = REDACTOR.with_secrets(changed)
+    text = " ".join([KEY, *changed, OTHER])
+    assert redactor.redact_text(text) == " ".join([KEY_MARK, *changed.values(), OTHER_MARK])
+    assert REDACTOR.redact_text(KEY[:-1]) == f"{OTHER_MARK}{KEY[len(OTHER) : -1]}"
+
+
+def test_a_secret_that_was_told_again_takes_its_newer_marker() -> None:
+    assert REDACTOR.with_secrets({KEY: "[[key:own]]"}).redact_text(KEY) == "[[key:own]]"
+    assert REDACTOR.with_secrets({KEY: KEY_MARK}) is REDACTOR
+
+
+def test_of_overlapping_secrets_no_byte_is_left() -> None:
+    redactor = Redactor({"abcdefghij": "[[one]]"}).with_secrets({"ghijklmnop": "[[two]]"})
+    assert redactor.redact_text("<abcdefghijklmnop>") == "<[[one]]>"
+
+
+def test_the_marker_stands_in_the_chunk_in_which_the_secret_begins() -> None:
+    data = KEY.encode()
+    chunks = [(0.1, b"a" + data[:3]), (0.2, data[3:9]), (0.3, b""), (0.4, data[9:] + b"b" + data), (0.5, b"c")]
+    assert REDACTOR.redact_chunks(chunks) == [
+        (0.1, b"a" + KEY_MARK.encode()),
+        (0.2, b""),
+        (0.3, b""),
+        (0.4, b"b" + KEY_MARK.encode()),
+        (0.5, b"c"),
+    ]
+
+
+def test_headers_are_redacted_in_names_and_values() -> None:
+    headers = (("Authorization", f"Bearer {KEY}"), (f"X-{KEY}", "\u00e9"), ("X", f"\u20ac{KEY}"))
+    assert REDACTOR.redact_headers(headers) == (
+        ("Authorization", f"Bearer {KEY_MARK}"),
+        (f"X-{KEY_MARK}", "\u00e9"),
+        ("X", f"\u20ac{KEY_MARK}"),
+    )
+
+
+@pytest.mark.parametrize("secret", ["caf\u00e9-\u20ac-\U0001f511-key", 'back\\slash"quote', "with space inside"])
+def test_odd_characters_are_found_in_their_escapes_too(secret: str) -> None:
+    redactor = Redactor({secret: "[[odd]]"})
+    forms = [
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(json.dumps(secret))[3:-3],
+        quote(secret),
+        quote(secret.encode()),
+    ]
+    for form in forms:
+        assert redactor.redact_text(f"<{form}>") == "<[[odd]]>"
+
+
+def test_a_secret_that_is_too_short_is_refused_without_being_told() -> None:
+    with pytest.raises(TargetError, match="7 characters: at least 8") as caught:
+        Redactor({"hunter2": "[[key:x]]"})
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(TargetError, match="at least 8"):
+        REDACTOR.with_secrets({"": "[[key:x]]"})
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"sk-",
+        b"sk-ant-",
+        b"ask-",
+        b"\\",
+        b"%25",
+        b"bearer ",
+        KEY[:-1].encode(),
+        b"key-general\\\\\\",
+        b"a2V5LWdlbmVyYWwv",
+    ],
+)
+def test_hostile_text_takes_time_in_proportion_to_its_length(piece: bytes) -> None:
+    def seconds(size: int) -> float:
+        data = piece * (size // len(piece))
+        started = time.perf_counter()
+        REDACTOR.redact(data)
+        return time.perf_counter() - started
+
+    seconds(1000)
+    assert min(seconds(400_000), seconds(400_000)) < 1.5  # a quadratic search would take minutes
+
+
+def test_many_long_secrets_are_compiled_quickly() -> None:
+    started = time.perf_counter()
+    redactor = Redactor({f"key-{number}-" + "Ab1-" * 250: f"[[{number}]]" for number in range(20)})
+    assert redactor.redact_text("key-7-" + "Ab1-" * 250) == "[[7]]"
+    assert time.perf_counter() - started < 5
