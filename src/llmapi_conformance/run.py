@@ -34,7 +34,7 @@ from llmapi_conformance.sending.embedded import Reference, embedded_target, star
 from llmapi_conformance.sending.plan import Plan, make_plan
 from llmapi_conformance.sending.replayer import Replayer
 from llmapi_conformance.target.description import describe, described
-from llmapi_conformance.target.files import load_target
+from llmapi_conformance.target.files import PLATFORMS, load_target
 from llmapi_conformance.target.keyring import Keyring
 from llmapi_conformance.target.profile import Profile, profile_named
 from llmapi_conformance.target.target import Target
@@ -313,10 +313,14 @@ class Run:
                     "a waiver is the way for any other."
                 )
         known = {operation.id for operation in self.contract.operations}
+        known |= {f"{platform} {operation}" for platform in PLATFORMS for operation in known}
         for name in self.target.not_offered:
             surfaces = {clause.surface for clause in self.contract.clauses.values()}
             if name not in known and name not in self.contract.clauses and name not in surfaces:
-                raise TargetError(f"[not_offered] names {name}, which is no surface, no operation id and no clause.")
+                raise TargetError(
+                    f"[not_offered] names {name}, which is no surface, no clause and no operation id; "
+                    "a platform may stand before an operation id, as in 'general:openai createMessage'."
+                )
 
 
 _NOT_RUN = {

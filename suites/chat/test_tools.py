@@ -20,7 +20,8 @@ EITHER = (
 FRAGMENTS = (
     oracles.tool_calls_are_numbered_from_0,
     oracles.first_fragment_names_the_call,
-    oracles.later_fragments_bring_arguments_only,
+    oracles.later_fragments_bring_no_id_and_no_name,
+    oracles.type_is_in_the_first_fragment_only,
     streams.chunks_come_in_order,
     streams.each_choice_finishes_once,
 )

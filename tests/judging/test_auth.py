@@ -99,6 +99,14 @@ def test_a_spelling_is_judged_against_the_usual_one(oracle: Oracle, spelling: st
     assert judged(oracle, {"usual": answer()}) == (0, [])
 
 
+def test_a_header_in_capitals_is_judged_against_the_same_header_in_small_letters() -> None:
+    """A header that is not accepted at all is another clause's matter."""
+    oracle = auth.header_names_are_read_in_any_case
+    small, capitals = "name in small letters", "name in capitals"
+    assert judged(oracle, {"usual": answer(), small: refusal(), capitals: refusal()}) == (0, [])
+    assert len(judged(oracle, {"usual": answer(), small: answer(), capitals: refusal()})[1]) == 1
+
+
 def test_a_version_header_that_is_demanded_is_told() -> None:
     demand = {
         "type": "error",

@@ -262,11 +262,23 @@ def test_a_route_owes_the_envelope_of_its_protocol(operation: str, family: str) 
 HOSTILE: list[Any] = [None, True, 7, "x", [], [None], {}, {"error": None}, {"error": []}, {"error": {"type": None}}]
 
 
+EVERYWHERE = [one for one in ORACLES.values() if one.clause.startswith(("ERR-", "HTTP-")) and one.on]
+
+
 @pytest.mark.parametrize("body", HOSTILE, ids=repr)
-@pytest.mark.parametrize(
-    "oracle", [one for one in ORACLES.values() if one.clause.startswith("ERR-") and one.on], ids=str
-)
+@pytest.mark.parametrize("oracle", EVERYWHERE, ids=lambda one: one.name)
 def test_no_oracle_raises_on_hostile_json(oracle: Oracle, body: Any) -> None:
+    text = json.dumps(body).encode()
     for status in (200, 400, 599):
-        judged(oracle, exchange(status=status, body=json.dumps(body).encode()))
-    judged(oracle, exchange(status=400, body=b'\xff{"error":"\xed\xa0\x80'))
+        judged(oracle, exchange(status=status, body=text))
+        judged(oracle, exchange(status=status, mode="stream", body=b"event: x\ndata: " + text + b"\n\n"))
+
+
+@pytest.mark.parametrize(
+    "body", [b'\xff{"error":"\xed\xa0\x80', b"\x00\r\xef\xbb\xbf", b"[" * 100_000, b"data:" * 9, b"\n" * 9]
+)
+@pytest.mark.parametrize("oracle", EVERYWHERE, ids=lambda one: one.name)
+def test_no_oracle_raises_on_hostile_bytes(oracle: Oracle, body: bytes) -> None:
+    for status in (200, 400):
+        judged(oracle, exchange(status=status, headers=(), body=body))
+        judged(oracle, exchange(status=status, mode="stream", body=body))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +11,7 @@ import llmapi_conformance.judging.oracles  # noqa: F401 - registers every oracle
 from llmapi_conformance.evidence.exchange import Ending, Exchange, Headers
 from llmapi_conformance.judging.oracle import ORACLES, Deviation, Examined, Oracle
 from llmapi_conformance.judging.oracles import http
+from llmapi_conformance.wire.decoding import Decoder
 from tests.judging.build import JSON_HEADERS, STREAM_HEADERS, exchange
 
 ANSWER = exchange(body={"id": "msg_1"})
@@ -143,6 +146,7 @@ CASES: list[tuple[Oracle, tuple[object, ...], tuple[object, ...]]] = [
         (answer(("x-internal-host", "a:1")),),
     ),
     (http.headers_of_the_upstream_are_not_passed_on, (ANSWER,), (answer(("server", "[[upstream-header]]")),)),
+    (http.headers_of_the_upstream_are_not_passed_on, (ANSWER,), (answer(("x-own-server", "[[upstream-header]]")),)),
     (http.the_standard_route_is_served, (ANSWER,), (exchange(status=404, body={}),)),
     (http.a_json_request_is_taken, (ANSWER,), (exchange(status=415, body={}),)),
     (http.a_json_request_with_a_charset_is_taken, (ANSWER,), (exchange(status=400, body={}),)),
@@ -201,6 +205,22 @@ def test_a_body_that_is_still_encoded_is_the_finding_of_one_clause_only() -> Non
     broken = detailed("the body is not valid gzip: it is kept as received from there on", made)
     assert judged(http.a_plain_answer_is_one_json_document, broken) == (0, [])
     assert len(judged(http.a_declared_coding_decodes, broken)[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", b'{"id":"msg_1"}'),
+        ("deflate", b'{"id":"msg_1"}'),
+        ("gzip", gzip.compress(b'{"id":"msg_1"}' * 9)[:-9]),
+        ("deflate", zlib.compress(b"{}") + b"{}"),
+    ],
+)
+def test_what_the_wire_says_of_a_wrong_coding_is_understood(coding: str, body: bytes) -> None:
+    decoder = Decoder(coding, 4096)
+    decoded = decoder.feed(body)
+    made = exchange(headers=(*JSON_HEADERS, ("content-encoding", coding)), body=decoded, request_headers=GZIP_ASKED)
+    assert len(judged(http.a_declared_coding_decodes, detailed(decoder.finish(), made))[1]) == 1
 
 
 def test_a_page_instead_of_json_is_the_finding_of_one_clause_only() -> None:

@@ -150,7 +150,7 @@ def test_a_leak_in_the_name_of_a_member_is_found() -> None:
     assert len(judged(secrets.an_error_shows_no_inner_address, made)[1]) == 1
 
 
-@pytest.mark.parametrize("value", ["[[upstream-header]]", "Bearer [[key:general:openai]]", "http://[[upstream-host]]/"])
+@pytest.mark.parametrize("value", ["[[upstream-key]]", "Bearer [[key:general:openai]]", "http://[[upstream-host]]/"])
 def test_a_header_of_the_upstream_is_found_whatever_the_status(value: str) -> None:
     made = exchange(headers=(*JSON_HEADERS, ("x-anything", value)), body={})
     assert len(judged(secrets.response_headers_show_nothing_of_the_upstream, made)[1]) == 1

@@ -158,3 +158,14 @@ def test_protocol_oracles_leave_disturbed_and_aborted_answers_alone() -> None:
     assert not on.covers(exchange(mode="stream", ending=Ending.ABORTED))
     assert not on.covers(exchange(mode="plain"))
     assert not on.covers(exchange(mode="stream", status=400))
+
+
+def test_an_empty_success_proves_nothing_but_may_break_something() -> None:
+    made = Check("n", ("MSG-Z01",))
+    with checking(made):
+        judge(PASSES, exchange(body=b""))
+    assert verdict(made) is Verdict.NOT_OBSERVED
+    with checking(made):
+        judge(FAILS, exchange(body=b""))
+    assert verdict(made) is Verdict.FAILED
+    assert verdict(check(PASSES, status=401)) is Verdict.PASSED

@@ -325,6 +325,17 @@ def test_a_handshake_that_never_ends_is_a_connect_timeout(send: Send) -> None:
     assert (failure.kind, "0.5 s" in failure.sentence) == (FailureKind.CONNECT_TIMEOUT, True)
 
 
+@both_ways
+def test_both_senders_work_on_uvloop_too(send: Send) -> None:
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not for this platform")
+
+    async def run() -> Outcome:
+        async with serving(answering(OK)) as server, HttpSender(server.url) as sender:
+            return await send(sender, WireRequest("GET", "/", deadlines=QUICK))
+
+    assert body_of(answer_of(uvloop.run(run()))) == b"ok"
+
+
 def test_an_unusable_ca_file_is_told(tmp_path: Path) -> None:
     empty = tmp_path / "ca.pem"
     empty.write_text("nothing")

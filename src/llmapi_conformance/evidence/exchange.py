@@ -81,7 +81,7 @@ class Response:
         headers_at: Seconds after the request was sent until the head was complete.
         chunks: The body as it arrived: decoded and redacted.
         ending: How the body ended.
-        detail: One sentence about an ending that is not complete; empty otherwise.
+        detail: One sentence when there is something to say about the ending, the content coding or surplus bytes.
         ended_at: Seconds after the request was sent until the body ended.
         wire_length: Number of body bytes before content decoding.
         wire_digest: SHA-256 (hex) of the body before content decoding and redaction.
@@ -172,6 +172,11 @@ class Exchange:
         return f"{self.scenario}{parameters}#{self.step}{attempt}"
 
     @property
+    def of_our_upstream(self) -> bool:
+        """Whether it is talk with our own upstream's control port: evidence, but nothing that the gateway did."""
+        return self.operation.startswith("upstream:")
+
+    @property
     def answered(self) -> bool:
         """Whether a response head arrived."""
         return self.response is not None
@@ -190,6 +195,17 @@ class Exchange:
     def refused(self) -> bool:
         """Whether the status is an error: 4xx or 5xx."""
         return self.status >= 400
+
+    @property
+    def hollow(self) -> bool:
+        """Whether it is a success that ought to have a body and has none (RFC 9110 sections 9.3.2, 9.3.7 and 15.3.5)."""
+        bodiless = self.request.method in {"HEAD", "OPTIONS"} or self.status == 204
+        return self.succeeded and not bodiless and not self.body and self.ending is not Ending.ABORTED
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the body ended, ``None`` when there was no answer."""
+        return self.response.ending if self.response else None
 
     @property
     def complete(self) -> bool:

@@ -119,8 +119,7 @@ def parse_event_stream(chunks: Sequence[tuple[float, bytes]]) -> EventStream:
             case "data":
                 block.data.append(value)
             case "id":
-                if "\0" not in value:  # the standard has it ignored
-                    block.id = value
+                block.id = block.id if "\0" in value else value  # the standard has such an id ignored
             case "retry":
                 retries.append(value)
             case _:

@@ -69,8 +69,14 @@ class Check:
                     clause, (ResultStatus.NOT_OBSERVED, f"{exchange.id} was answered with status {exchange.status}")
                 )
                 return
+        hollow = next((exchange for exchange in exchanges if exchange.hollow), None)
         for item in oracle(*subjects):
             if isinstance(item, Examined):
+                if hollow is not None:
+                    # A success without a body may break a clause, but it keeps none.
+                    reason = f"{hollow.id} was answered with {hollow.status} and an empty body"
+                    self.unseen.setdefault(clause, (ResultStatus.NOT_OBSERVED, reason))
+                    continue
                 self.examined[clause] = self.examined.get(clause, 0) + item.count
             else:
                 shown = item.exchange or _telling(exchanges)
@@ -110,8 +116,7 @@ def clause(*ids: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 def _telling(exchanges: list[Exchange]) -> Exchange | None:
     """The exchange that shows a deviation unless its oracle says otherwise: the first that is not of our upstream."""
-    ours = [exchange for exchange in exchanges if exchange.operation.startswith("upstream:")]
-    return next((exchange for exchange in exchanges if exchange not in ours), ours[0] if ours else None)
+    return min(exchanges, key=lambda exchange: exchange.of_our_upstream, default=None)
 
 
 def exchanges_in(value: object) -> Iterator[Exchange]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from llmapi_conformance.evidence.exchange import NOT_JSON, Exchange
-from llmapi_conformance.evidence.sse import EventStream, ServerSentEvent
+from llmapi_conformance.evidence.exchange import NOT_JSON, Exchange, decode_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmapi_conformance.evidence.sse import EventStream, ServerSentEvent
 
 Json = dict[str, Any]
 
@@ -176,11 +178,9 @@ class _Folding:
 
 
 def parsed(text: str) -> Any:
-    """A JSON text's value, or ``NOT_JSON``."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return NOT_JSON
+    """A JSON text's value, or the text itself when it is no JSON: then it is no object either."""
+    value = decode_json(text.encode("utf-8", "surrogatepass"))
+    return text if value is NOT_JSON else value
 
 
 def _append(block: Json, name: str, part: Any) -> bool:

@@ -63,7 +63,9 @@ class On:
 
     def covers(self, exchange: Exchange) -> bool:
         """Whether the oracle has something to say about this exchange."""
-        if exchange.response is None or not exchange.operation or exchange.response.ending is Ending.ABORTED:
+        if exchange.response is None or exchange.response.ending is Ending.ABORTED:
+            return False
+        if not exchange.operation or exchange.of_our_upstream:
             return False
         if exchange.disturbed and not self.disturbed:
             return False

@@ -53,7 +53,7 @@ def document(
 ) -> dict[str, Any]:
     """The verdicts as one JSON value; valid against ``verdicts.schema.json``."""
     base_url = str(facts.target.get("base_url", ""))
-    sent = [one for one in exchanges if not one.operation.startswith("upstream:")]
+    sent = [one for one in exchanges if not one.of_our_upstream]
     counts = Counter(one.verdict for one in results)
     judged = sum(counts[verdict] for verdict in JUDGED)
     return {

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from llmapi_conformance.wire.capture import captured_raw_request, captured_request
-from llmapi_conformance.wire.message import Deadlines, Origin, WireRequest, complete_headers
+from llmapi_conformance.wire.message import Deadlines, Origin, WireRequest, complete_headers, encode_field
 
 if TYPE_CHECKING:
-    from llmapi_conformance.evidence.exchange import Headers, Mode, Request
+    from llmapi_conformance.evidence.exchange import Headers, Mode, Request, Response
     from llmapi_conformance.evidence.redaction import Redactor
     from llmapi_conformance.sending.session import Outgoing
     from llmapi_conformance.target.target import Target
@@ -74,15 +74,20 @@ def assemble(outgoing: Outgoing, target: Target, role: str, origin: Origin) -> A
     return Assembled(wire, raw, secrets)
 
 
-def mode_of(outgoing: Outgoing) -> Mode:
-    """Whether the request asks for a stream."""
+def mode_of(outgoing: Outgoing, response: Response | None) -> Mode:
+    """Whether the request asks for a stream; where its ``stream`` is no boolean, the answer decides."""
     if b'"stream"' not in outgoing.body:
         return "plain"
     try:
         body = json.loads(outgoing.body)
     except (ValueError, RecursionError):
         return "plain"
-    return "stream" if isinstance(body, dict) and body.get("stream") is True else "plain"
+    asked = body.get("stream") if isinstance(body, dict) else None
+    if asked is None or isinstance(asked, bool):
+        return "stream" if asked else "plain"
+    heads = response.headers if response else ()
+    types = (value.lower() for name, value in heads if name.lower() == "content-type")
+    return "stream" if any(value.startswith("text/event-stream") for value in types) else "plain"
 
 
 def _raw(head: str, path: str, headers: Headers, body: bytes, origin: Origin) -> bytes:
@@ -99,4 +104,4 @@ def _raw(head: str, path: str, headers: Headers, body: bytes, origin: Origin) ->
         lines.append("Connection: close")
     if not present & {"content-length", "transfer-encoding"} and (body or method in {"POST", "PUT", "PATCH"}):
         lines.append(f"Content-Length: {len(body)}")
-    return "".join(f"{entry}\r\n" for entry in (*lines, "")).encode("utf-8", "replace") + body
+    return b"".join(encode_field(entry) + b"\r\n" for entry in (*lines, "")) + body

@@ -158,11 +158,19 @@ class Conductor:
         except Exception as error:  # noqa: BLE001 - a scenario's mistake is the suite's own
             text = self._redactor.redact_text(f"{type(error).__name__}: {error}")
             result = ScenarioResult(ResultStatus.ERROR, f"the scenario {instance.key} failed: {text}")
+        try:
+            self._write(instance, result)
+        except TypeError as error:
+            result = ScenarioResult(ResultStatus.ERROR, f"the scenario {instance.key} failed: {error}")
+            self._write(instance, result)
+        finally:
+            self._futures[instance.key].set_result(result)
+        return result
+
+    def _write(self, instance: Instance, result: ScenarioResult) -> None:
         self._journal.write_result(
             instance.scenario.name, instance.parameters, result.status.value, reason=result.reason, value=result.value
         )
-        self._futures[instance.key].set_result(result)
-        return result
 
     async def _perform(self, instance: Instance, obstacle: str) -> ScenarioResult:
         if reason := declined(self.target, instance):
@@ -218,7 +226,7 @@ class Conductor:
 
     async def send(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Exchange:
         """Send, record and return one exchange (see ``sending.session.Gateway``)."""
-        operation = self._operation(outgoing)
+        operation = self._operation(outgoing, instance.role)
         lane = "shared" if (instance.key, instance.role) in self._own_keys else instance.scenario.lane
         async with self._lanes.request(lane, self._gate_keys(instance)):
             self.budget.spend(instance.key)
@@ -236,7 +244,7 @@ class Conductor:
             step=step,
             attempt=attempt,
             operation=operation,
-            mode=mode_of(outgoing),
+            mode=mode_of(outgoing, response),
             role=instance.role,
             request=assembled.shown(self._http.origin, redactor),
             response=response,
@@ -248,11 +256,11 @@ class Conductor:
         self.keep(exchange)
         return exchange
 
-    def _operation(self, outgoing: Outgoing) -> str:
+    def _operation(self, outgoing: Outgoing, role: str) -> str:
         """The operation that a request means.
 
         Raises:
-            ScenarioStopped: The target does not offer it.
+            ScenarioStopped: The target does not offer it, or not to this role.
         """
         operation = outgoing.operation
         if operation is None:
@@ -262,8 +270,8 @@ class Conductor:
                 raise ScenarioStopped(
                     ResultStatus.NOT_OFFERED, f"the target does not offer the surface {matched.surface}"
                 )
-        if operation in self.target.not_offered:
-            raise ScenarioStopped(ResultStatus.NOT_OFFERED, self.target.not_offered[operation])
+        if gap := self.target.gap(role, operation):
+            raise ScenarioStopped(ResultStatus.NOT_OFFERED, gap)
         return operation
 
     def keep(self, exchange: Exchange) -> None:
@@ -359,9 +367,10 @@ class Conductor:
             )
         secrets: dict[str, str] = {}
         for name, marker in (("keys", "upstream-key"), ("hosts", "upstream-host"), ("headers", "upstream-header")):
-            secrets.update(
-                {str(secret): f"[[{marker}]]" for secret in known.get(name, ()) if len(str(secret)) >= SHORTEST_SECRET}
-            )
+            for secret in known.get(name, ()):
+                # One of its headers tells its host: an address stays an address.
+                if len(str(secret)) >= SHORTEST_SECRET:
+                    secrets.setdefault(str(secret), f"[[{marker}]]")
         self._redactor = self._redactor.with_secrets(secrets)
 
     def _on_loop(self, work: Coroutine[Any, Any, None]) -> None:

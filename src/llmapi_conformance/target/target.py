@@ -53,7 +53,7 @@ class Target:
         roles: Roles that there is a key for.
         claims: Which clauses the gateway promised to keep, by their basis.
         offers: Surfaces that it offers.
-        not_offered: Surface, operation id or clause id -> the reason why it is not offered.
+        not_offered: Surface, operation id, clause id, or platform and operation id -> the reason why it is not offered.
         overrides: Clause id -> the level it has here; ``assumed`` clauses only.
         headers: Further request headers.
         concurrency: Requests under way at once, at most.
@@ -84,6 +84,17 @@ class Target:
     upstream_control: str = ""
     gateway_control: str = ""
     setup: tuple[str, ...] = ()
+
+    def gap(self, role: str, operation: str) -> str:
+        """Why an operation is not offered to a role; empty when it is.
+
+        ``"general:openai createMessage"`` under ``[not_offered]`` speaks of the keys of one platform: some gateways do
+        not convert one protocol into another.
+        """
+        for name in (operation, f"{role.partition('+')[0]} {operation}"):
+            if name in self.not_offered:
+                return self.not_offered[name]
+        return ""
 
     @property
     def sandwich(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, Final
 
 from llmapi_conformance.evidence.exchange import Chunk, Request, Response
 from llmapi_conformance.wire.message import WireAnswer, WireFailure
@@ -13,13 +14,24 @@ if TYPE_CHECKING:
     from llmapi_conformance.wire.message import WireRequest
 
 
+LONGEST_KEPT: Final = 256 * 1024
+"""Bytes of a request body that are kept whole: a longer one was sent for its length, and its beginning and digest tell it."""
+
+
+def _kept(body: bytes) -> bytes:
+    if len(body) <= LONGEST_KEPT:
+        return body
+    told = f"[[{len(body)} bytes in all, SHA-256 {hashlib.sha256(body).hexdigest()}]]"
+    return body[:1024] + told.encode()
+
+
 def captured_request(request: WireRequest, headers: Headers, redactor: Redactor) -> Request:
     """What was sent, redacted; ``headers`` are those of ``complete_headers``."""
     return Request(
         method=redactor.redact_text(request.method),
         target=redactor.redact_text(request.target),
         headers=redactor.redact_headers(headers),
-        body=redactor.redact(request.body),
+        body=_kept(redactor.redact(request.body)),
     )
 
 
@@ -30,7 +42,7 @@ def captured_raw_request(data: bytes, redactor: Redactor) -> Request:
     method, _, rest = first.partition(" ")
     target = rest.rpartition(" ")[0] if " " in rest else rest
     headers = tuple((name, value.strip(" \t")) for name, _, value in (line.partition(":") for line in lines))
-    return Request(method=method, target=target, headers=headers, body=body)
+    return Request(method=method, target=target, headers=headers, body=_kept(body))
 
 
 def captured_response(outcome: WireAnswer | WireFailure, redactor: Redactor) -> tuple[Response | None, str]:

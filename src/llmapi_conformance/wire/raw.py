@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import h11
 
@@ -164,13 +164,15 @@ class _RawExchange:
 
     async def _connect(self) -> tuple[asyncio.Transport, _Pipe]:
         loop = asyncio.get_running_loop()
+        # uvloop tries the addresses of a host one after another and knows no such option.
+        options: dict[str, Any] = {"happy_eyeballs_delay": 0.25} if isinstance(loop, asyncio.BaseEventLoop) else {}
         return await loop.create_connection(
             _Pipe,
             self._origin.host,
             self._origin.port,
             ssl=self._ssl,
             server_hostname=self._origin.host if self._ssl else None,
-            happy_eyeballs_delay=0.25,
+            **options,
         )
 
     async def _next(self, pipe: _Pipe) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:

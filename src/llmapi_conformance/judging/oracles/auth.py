@@ -59,8 +59,8 @@ def x_api_key_is_accepted_on_messages(answers: Answers) -> Judgement:
 
 @oracle("AUTH-H05")
 def header_names_are_read_in_any_case(answers: Answers) -> Judgement:
-    """A credential header in capitals carries the same key (RFC 9110 section 5.1)."""
-    yield from _same_as_usual(answers, "name in capitals")
+    """A credential header in capitals carries the same key as in small letters (RFC 9110 section 5.1)."""
+    yield from _same_as_usual(answers, "name in capitals", usual="name in small letters")
 
 
 @oracle("AUTH-H06")
@@ -239,10 +239,10 @@ def _accepted(answers: Answers, header: str) -> Judgement:
         yield Deviation(f"{_call(exchange)} served with a valid key in {header}", _answer(exchange), exchange=exchange)
 
 
-def _same_as_usual(answers: Answers, spelling: str) -> Judgement:
-    """A spelling is judged only where the usual one was served: else the key itself is in question."""
+def _same_as_usual(answers: Answers, spelling: str, *, usual: str = "usual") -> Judgement:
+    """A spelling is judged only where the usual one was served: else the key, or the header, is in question."""
     exchange = answers.get(spelling)
-    if exchange is None or not answers["usual"].succeeded:
+    if exchange is None or not answers.get(usual, answers["usual"]).succeeded:
         return
     yield Examined("spelling of a credential header")
     if not exchange.succeeded:

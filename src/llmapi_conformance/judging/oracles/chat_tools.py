@@ -130,21 +130,32 @@ def first_fragment_names_the_call(exchange: Exchange) -> Judgement:
 
 
 @oracle("CHAT-T06", on=STREAM)
-def later_fragments_bring_arguments_only(exchange: Exchange) -> Judgement:
-    """No id, type or function.name after the first fragment of an index (C-S4: clients would join them)."""
+def later_fragments_bring_no_id_and_no_name(exchange: Exchange) -> Judgement:
+    """No id and no function.name after the first fragment of an index (C-S4: clients join them, unlike the type)."""
     for line in fragment_lines(exchange):
         for event, fragment in line.fragments[1:]:
             yield Examined("later fragment")
             function = fragment.get("function")
             name = function.get("name") if isinstance(function, dict) else None
-            told = {"id": fragment.get("id"), "type": fragment.get("type"), "function.name": name}
-            repeated = [member for member, value in told.items() if value]
+            repeated = [member for member, value in (("id", fragment.get("id")), ("function.name", name)) if value]
             if repeated:
                 yield Deviation(
                     f"arguments only in a later fragment of tool call {shown(line.index)}",
                     f"{' and '.join(repeated)} again: {shown(fragment)}",
                     (event.start, event.end),
                 )
+                break
+
+
+@oracle("CHAT-T13", on=STREAM)
+def type_is_in_the_first_fragment_only(exchange: Exchange) -> Judgement:
+    """No type after the first fragment of an index (C-S4); clients read the later one over the first."""
+    for line in fragment_lines(exchange):
+        for event, fragment in line.fragments[1:]:
+            yield Examined("later fragment")
+            if fragment.get("type"):
+                span = (event.start, event.end)
+                yield Deviation(f"no type in a later fragment of tool call {shown(line.index)}", shown(fragment), span)
                 break
 
 

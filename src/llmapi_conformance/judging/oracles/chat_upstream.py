@@ -246,8 +246,12 @@ def tools_reach_the_upstream_as_sent(exchange: Exchange, log: Exchange) -> Judge
         return
     yield Examined("tools")
     asked, found = array(sent(exchange), "tools"), array(received, "tools")
-    if asked != found:
-        yield Deviation(f"tools {_names(asked)} as sent", f"tools {_names(found)}")
+    if asked == found:
+        return
+    others = [tool for tool in found if tool not in asked] + [tool for tool in asked if tool not in found]
+    yield Deviation(
+        f"the tools as sent: {_names(asked)}", f"{_names(found)}, of which differs {shown((others or found)[0])}"
+    )
 
 
 @oracle("CHAT-F05")
@@ -346,7 +350,9 @@ def _last_span(exchange: Exchange) -> tuple[int, int] | None:
 
 
 def _names(tools: list[Any]) -> str:
-    return shown([tool.get("function", tool) if isinstance(tool, dict) else tool for tool in tools])
+    functions = [tool.get("function", tool) if isinstance(tool, dict) else tool for tool in tools]
+    named = [function.get("name") if isinstance(function, dict) else function for function in functions]
+    return ", ".join(shown(name) for name in named) or "none"
 
 
 def _message_texts(exchange: Exchange) -> list[str]:

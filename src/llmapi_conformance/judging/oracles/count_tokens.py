@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging.chat_answer import shown
 from llmapi_conformance.judging.message_answer import is_count, message_of, object_of, total_input, usage_of
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 COUNT: Final = On(operations=("countMessageTokens",))
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from llmapi_conformance.contract.grammar import EventClass, Grammar, Machine
 from llmapi_conformance.evidence.exchange import Ending, Exchange
-from llmapi_conformance.evidence.sse import EventStream, ServerSentEvent
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from llmapi_conformance.contract.grammar import EventClass, Grammar, Machine
+    from llmapi_conformance.evidence.sse import EventStream, ServerSentEvent
 
 DONE: Final = "[DONE]"
 """The literal that ends the streams of some protocols."""

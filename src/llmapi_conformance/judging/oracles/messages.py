@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging.chat_answer import sent, shown
 from llmapi_conformance.judging.message_answer import (
     Json,
@@ -17,6 +16,9 @@ from llmapi_conformance.judging.message_answer import (
     usage_of,
 )
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 EVERY: Final = On(operations=("createMessage",))
 PLAIN: Final = On(operations=("createMessage",), mode="plain")
@@ -127,7 +129,7 @@ def a_tool_call_can_be_run_and_answered(exchange: Exchange) -> Judgement:
         if not isinstance(block.get("id"), str) or not _TOOL_ID.fullmatch(block["id"]):
             yield Deviation("an id of letters, digits, _ and -", f"id {shown(block.get('id'))}")
         if not isinstance(block.get("input"), dict) and object_of(message).get("stop_reason") != "max_tokens":
-            yield Deviation("a JSON object as input", f"input {shown(_printable(block.get('input')))}")
+            yield Deviation("a JSON object as input", f"input {shown(block.get('input'))}")
 
 
 @oracle("MSG-N07", on=EVERY)
@@ -177,7 +179,9 @@ def the_stop_sequence_is_told_exactly_when_it_ended_the_answer(exchange: Exchang
     asked = sent(exchange).get("stop_sequences")
     if message["stop_reason"] != "stop_sequence":
         if told is not None:
-            yield Deviation(f"null, the stop_reason being {message['stop_reason']}", f"stop_sequence {shown(told)}")
+            yield Deviation(
+                f"null, the stop_reason being {shown(message['stop_reason'])}", f"stop_sequence {shown(told)}"
+            )
     elif not isinstance(told, str) or not isinstance(asked, list) or told not in asked:
         yield Deviation("one of the request's stop sequences", f"stop_sequence {shown(told)}")
 
@@ -272,7 +276,7 @@ def the_model_is_the_one_asked_for(exchange: Exchange) -> Judgement:
         return
     yield Examined("model")
     if told != asked and not told.startswith(f"{asked}-") and not asked.startswith(f"{told}-"):
-        yield Deviation(f"{asked}, or a dated snapshot of it", told)
+        yield Deviation(f"{asked}, or a dated snapshot of it", shown(told))
 
 
 @oracle("MSG-N18", on=EVERY)
@@ -344,7 +348,3 @@ def _is_answered(exchange: Exchange) -> Judgement:
 def _tools(exchange: Exchange) -> list[Json]:
     tools = sent(exchange).get("tools")
     return [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
-
-
-def _printable(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | list | dict | None) else repr(value)

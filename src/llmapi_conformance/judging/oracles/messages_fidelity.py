@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from llmapi_conformance.evidence.exchange import NOT_JSON, Exchange
 from llmapi_conformance.judging.chat_answer import directive, parsed_arguments, payload_of, sent, shown, told_arguments
 from llmapi_conformance.judging.message_answer import (
     Json,
@@ -19,6 +18,9 @@ from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, or
 from llmapi_conformance.judging.oracles.chat_upstream import log_entries
 from llmapi_conformance.judging.oracles.messages import EVERY, PLAIN
 from llmapi_conformance.judging.oracles.messages_stream import STREAM
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 _FAILING: Final = frozenset({"error", "cut", "eof", "status", "body"})
 _CHARACTERS_PER_TOKEN: Final = 4
@@ -66,7 +68,7 @@ def tool_arguments_arrive_as_they_were_given(exchange: Exchange) -> Judgement:
     for block in blocks(message_of(exchange), "tool_use"):
         yield Examined("tool input")
         if not same_json(block.get("input"), expected):
-            yield Deviation(f"input {shown(expected, 300)}", _shown_input(block))
+            yield Deviation(f"input {shown(expected, 300)}", f"input {shown(block.get('input'), 300)}")
 
 
 @oracle("MSG-C05", on=EVERY)
@@ -77,7 +79,7 @@ def a_call_without_arguments_has_an_empty_input(exchange: Exchange) -> Judgement
     for block in blocks(message_of(exchange), "tool_use"):
         yield Examined("tool input")
         if not same_json(block.get("input"), {}):
-            yield Deviation("input {}", _shown_input(block))
+            yield Deviation("input {}", f"input {shown(block.get('input'), 300)}")
 
 
 @oracle("MSG-C06", on=EVERY)
@@ -270,11 +272,6 @@ def _differs(one: Any, other: Any) -> str:
         if at < len(one)
         else f"the end after {at} characters"
     )
-
-
-def _shown_input(block: Json) -> str:
-    value = block.get("input")
-    return "input that is no JSON" if value is NOT_JSON else f"input {shown(value, 300)}"
 
 
 def _list(value: Any) -> list[Any]:

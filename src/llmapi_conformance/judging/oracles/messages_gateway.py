@@ -31,7 +31,7 @@ def the_providers_headers_stay_at_the_gateway(exchange: Exchange) -> Judgement:
     yield Examined("headers", len(exchange.response.headers) if exchange.response else 1)
     for name, value in exchange.response.headers if exchange.response else ():
         if name.lower() in _PROVIDER_HEADERS or _UPSTREAM_MARK.search(value.encode("utf-8", "replace")):
-            yield Deviation("headers of the gateway's own", f"{name}: {value}")
+            yield Deviation("headers of the gateway's own", shown(f"{name}: {value}"))
     if found := _UPSTREAM_MARK.search(exchange.body):
         yield Deviation("a body without the provider's secrets", found[0].decode(), found.span())
 
@@ -204,7 +204,7 @@ def a_client_can_tell_that_the_message_broke_off(exchange: Exchange) -> Judgemen
         last = exchange.events.events[-1]
         yield Deviation(
             "an error event, or a connection that is cut",
-            f"an end after {last.name} ({exchange.response.ending})",
+            f"an end after {shown(last.name)} ({exchange.response.ending})",
             (last.start, last.end),
         )
 
@@ -217,7 +217,7 @@ def a_broken_message_ends_with_an_error_event(exchange: Exchange) -> Judgement:
     yield Examined("end of the stream")
     if not _errors(exchange):
         last = exchange.events.events[-1]
-        yield Deviation("an error event at the end", f"{last.name} as the last event", (last.start, last.end))
+        yield Deviation("an error event at the end", f"{shown(last.name)} as the last event", (last.start, last.end))
 
 
 @oracle("MSG-F04")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.contract.grammar import stream_grammar
 from llmapi_conformance.evidence.exchange import NOT_JSON, Exchange, decode_json
-from llmapi_conformance.evidence.sse import ServerSentEvent
 from llmapi_conformance.judging.chat_answer import shown
 from llmapi_conformance.judging.message_answer import (
     Json,
@@ -21,6 +19,11 @@ from llmapi_conformance.judging.message_answer import (
 )
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
 from llmapi_conformance.judging.oracles.grammar import DONE, ended_by_itself, judge_machine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmapi_conformance.evidence.sse import ServerSentEvent
 
 STREAM: Final = On(operations=("createMessage",), mode="stream")
 BROKEN_TOO: Final = On(operations=("createMessage",), mode="stream", disturbed=True)
@@ -65,7 +68,7 @@ def the_data_repeats_the_name_of_its_event(exchange: Exchange) -> Judgement:
             continue  # the clauses about names and about JSON in every event say so
         yield Examined("event")
         if data.get(member) != event.name:
-            yield Deviation(f"{member} {event.name} in the data", shown(data.get(member)), _span(event))
+            yield Deviation(f"{member} {shown(event.name)} in the data", shown(data.get(member)), _span(event))
 
 
 @oracle("MSG-S03", on=BROKEN_TOO)
@@ -134,7 +137,7 @@ def message_stop_is_the_one_terminal(exchange: Exchange) -> Judgement:
         yield Examined("message_stop", stops)
     elif ended_by_itself(exchange):
         yield Examined("end of the stream")
-        yield Deviation("message_stop at the end", f"{names[-1]} as the last event", _span(events[-1]))
+        yield Deviation("message_stop at the end", f"{shown(names[-1])} as the last event", _span(events[-1]))
         return
     else:
         return  # we hung up, or the connection broke: there is no end to judge
@@ -142,7 +145,7 @@ def message_stop_is_the_one_terminal(exchange: Exchange) -> Judgement:
         yield Deviation("exactly one message_stop", f"{stops}")
     elif names[-1] != "message_stop":
         extra = events[names.index("message_stop") + 1]
-        yield Deviation("nothing after message_stop", event_name(extra), _span(extra))
+        yield Deviation("nothing after message_stop", shown(event_name(extra)), _span(extra))
 
 
 @oracle("MSG-S08", on=BROKEN_TOO)
@@ -283,7 +286,7 @@ def an_error_event_uses_a_known_error_type(exchange: Exchange) -> Judgement:
         if isinstance(kind, str) and kind:
             yield Examined("error event")
             if kind not in ERROR_TYPES:
-                yield Deviation(f"one of {', '.join(ERROR_TYPES)}", kind, _span(event))
+                yield Deviation(f"one of {', '.join(ERROR_TYPES)}", shown(kind), _span(event))
 
 
 @oracle("MSG-S17", on=STREAM)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from llmapi_conformance.evidence.exchange import Exchange
 from llmapi_conformance.judging.chat_answer import directive, shown, told_usage
 from llmapi_conformance.judging.message_answer import (
     Json,
@@ -18,6 +17,9 @@ from llmapi_conformance.judging.message_answer import (
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.messages import EVERY
 from llmapi_conformance.judging.oracles.messages_stream import STREAM
+
+if TYPE_CHECKING:
+    from llmapi_conformance.evidence.exchange import Exchange
 
 TOLERANCE: Final = 0.1
 """Share by which an estimate of input tokens may miss (M25)."""

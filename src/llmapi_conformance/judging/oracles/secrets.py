@@ -18,7 +18,7 @@ SCANNED: Final = 256 * 1024
 _LONGEST_QUOTE: Final = 120
 
 # Redaction leaves a typed marker where a secret stood: our keys, the upstream's, and what looks like a provider's.
-_KEY_MARKER = re.compile(r"\[\[(?:key|secret|header|upstream-(?:key|header|secret))\b[^\[\]]*\]\]")
+_KEY_MARKER = re.compile(r"\[\[(?:key|secret|header|upstream-(?:key|secret))\b[^\[\]]*\]\]")
 _HOST_MARKER = re.compile(r"\[\[upstream-(?:host|url|address)\b[^\[\]]*\]\]")
 _KEY_IN_QUERY = re.compile(r"[?&](?:api[-_]?key|key|access_token)=[^\s&\"'\[]{8,}", re.IGNORECASE)
 

@@ -144,7 +144,8 @@ def a_stream_brings_an_event(exchange: Exchange) -> Judgement:
 def a_paced_stream_arrives_as_it_is_made(answers: Sequence[Exchange], paced: Sequence[float]) -> Judgement:
     """Events of an upstream that pauses between them arrive one after another (H3, defect M17).
 
-    accident.
+    One answer that does so is enough: a stall of the machine can push a good stream together once, and a gateway that
+    holds streams back does it every time.
 
     Args:
         answers: The same stream, asked for once or several times.

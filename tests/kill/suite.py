@@ -1,0 +1,36 @@
+"""Runs the suite as a user does: the command line tool in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN_DEADLINE = 180.0
+"""Seconds that one run may take on a busy machine."""
+
+
+def run_suite(report_dir: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Run the suite against the embedded reference gateway; the exit status and what ``verdicts.json`` says."""
+    command = [sys.executable, "-m", "llmapi_conformance", "run", "--report-dir", str(report_dir), *arguments]
+    done = subprocess.run(  # noqa: S603 - our own module, our own interpreter
+        command, capture_output=True, text=True, timeout=RUN_DEADLINE, check=False
+    )
+    path = report_dir / "verdicts.json"
+    assert path.exists(), f"{' '.join(command)} left no verdicts:\n{done.stdout}\n{done.stderr}"
+    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return done.returncode, document
+
+
+def found(document: dict[str, Any]) -> set[str]:
+    """Clauses with a finding above INFO."""
+    return {one["id"] for one in document["clauses"] if one["verdict"] in ("failed", "warned")}
+
+
+def with_verdict(document: dict[str, Any], verdict: str) -> list[str]:
+    """Clauses with this verdict, and why."""
+    return [f"{one['id']}: {one['reason']}" for one in document["clauses"] if one["verdict"] == verdict]

@@ -1,0 +1,37 @@
+"""Every fault is found by a clause that it lists; the suite can't see which fault is on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llmapi_conformance.contract.clauses import Status
+from llmapi_conformance.contract.contract import load_contract
+from llmapi_conformance.reference.faults import FAULTS, Fault
+from llmapi_conformance.tree import tree
+from tests.kill.suite import found, run_suite, with_verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_clause_that_the_fault_lists_finds_it(fault: Fault, tmp_path: Path) -> None:
+    status, document = run_suite(tmp_path, "--fault", fault.name, "-k", " or ".join(fault.clauses))
+    assert found(document) & set(fault.clauses), with_verdict(document, "not_observed")
+    assert not with_verdict(document, "error")
+    assert status in (0, 1)
+
+
+def test_every_fault_lists_active_clauses() -> None:
+    clauses = load_contract(tree()).clauses
+    for fault in FAULTS.values():
+        assert fault.clauses, fault.name
+        assert all(clauses[name].status is Status.ACTIVE for name in fault.clauses), fault.name
+
+
+def test_each_surface_is_broken_by_a_fault() -> None:
+    clauses = load_contract(tree()).clauses
+    active = {clause.surface for clause in clauses.values() if clause.status is Status.ACTIVE}
+    assert active == {clauses[name].surface for fault in FAULTS.values() for name in fault.clauses}

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+
+from llmapi_conformance.evidence.encoding import encode_exchange
+from llmapi_conformance.evidence.exchange import Chunk, Exchange
+from llmapi_conformance.evidence.redaction import Redactor
+from llmapi_conformance.wire.capture import captured_raw_request, captured_request, captured_response
+from llmapi_conformance.wire.message import Origin, WireRequest, complete_headers
+from tests.wire.servers import PATIENT, answering, exchange_with
+
+KEY = "key-0123456789"
+REDACTOR = Redactor({KEY: "[[key:x]]", "upstream.internal": "[[upstream-host]]"})
+ORIGIN = Origin("http", "gateway.example", 80)
+
+
+def test_what_is_kept_of_an_exchange_holds_no_secret() -> None:
+    request = WireRequest(
+        "POST", f"/v1/x?key={KEY}", (("Authorization", f"Bearer {KEY}"),), f'["{KEY}"]'.encode(), deadlines=PATIENT
+    )
+    head = f"HTTP/1.1 200 OK\r\nX-Key: {KEY}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    pieces = (b"8\r\nso key-0\r\n", 0.05, b"11\r\n123456789 at upst\r\n", 0.05, b"d\r\nream.internal\r\n0\r\n\r\n")
+    outcome = exchange_with(answering(head, *pieces), request=request)
+    response, failure = captured_response(outcome, REDACTOR)
+    kept = Exchange(
+        scenario="hello",
+        parameters="",
+        step=1,
+        operation="",
+        mode="plain",
+        role="x",
+        request=captured_request(request, complete_headers(request, ORIGIN), REDACTOR),
+        response=response,
+        failure=failure,
+    )
+    text = json.dumps(encode_exchange(kept))
+    assert KEY not in text
+    assert "upstream.internal" not in text
+    assert kept.request.target == "/v1/x?key=[[key:x]]"
+    assert kept.request.headers == (
+        ("Host", "gateway.example"),
+        ("User-Agent", kept.request.headers[1][1]),
+        ("Accept-Encoding", "identity"),
+        ("Authorization", "Bearer [[key:x]]"),
+        ("Content-Length", str(len(request.body))),
+    )
+    assert kept.request.body == b'["[[key:x]]"]'
+    assert kept.header("x-key") == "[[key:x]]"
+    assert [chunk.data for chunk in kept.response.chunks] == [  # type: ignore[union-attr]  # the answer came
+        b"so [[key:x]]",
+        b" at [[upstream-host]]",
+        b"",
+    ]
+
+
+def test_times_are_those_that_a_recording_keeps() -> None:
+    response, _ = captured_response(exchange_with(answering(b"HTTP/1.1 200 OK\r\n\r\nhello")), REDACTOR)
+    assert response is not None
+    assert response.chunks == (Chunk(round(response.chunks[0].at, 6), b"hello"),)
+    assert response.headers_at == round(response.headers_at, 6)
+    assert response.ended_at == round(response.ended_at, 6)
+
+
+def test_a_failure_is_one_sentence() -> None:
+    response, failure = captured_response(exchange_with(answering()), REDACTOR)
+    assert (response, failure) == (None, "the connection was closed before a response head was complete")
+
+
+def test_raw_bytes_are_kept_as_a_request_as_well_as_they_can_be_read() -> None:
+    raw = f"GET /a b HTTP/1.1\r\nHost: x\r\nX-Key:  {KEY} \r\nodd\r\n\r\nbody\r\n\r\n{KEY}".encode()
+    request = captured_raw_request(raw, REDACTOR)
+    assert (request.method, request.target) == ("GET", "/a b")
+    assert request.headers == (("Host", "x"), ("X-Key", "[[key:x]]"), ("odd", ""))
+    assert request.body == b"body\r\n\r\n[[key:x]]"
+    assert captured_raw_request(b"\xff", REDACTOR).method == "\u00ff"
