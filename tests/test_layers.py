@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import llmapi_conformance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(llmapi_conformance.__file__).parent
 TOP = ("cli", "__main__", "pytest_plugin", "run", "scenario_fixtures")

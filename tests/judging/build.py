@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.evidence.exchange import Chunk, Ending, Exchange, Headers, Mode, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 JSON_HEADERS: Headers = (("content-type", "application/json"),)
 STREAM_HEADERS: Headers = (
@@ -65,4 +67,6 @@ def exchange(
         wire_digest=hashlib.sha256(whole).hexdigest(),
     )
     sent = b"" if request_json is None else json.dumps(request_json).encode()
-    return Exchange("made_by_hand", "", step, operation, mode, role, Request(method, path, request_headers, sent), response)
+    return Exchange(
+        "made_by_hand", "", step, operation, mode, role, Request(method, path, request_headers, sent), response
+    )

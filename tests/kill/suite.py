@@ -17,9 +17,7 @@ RUN_DEADLINE = 180.0
 def run_suite(report_dir: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     """Run the suite against the embedded reference gateway; the exit status and what ``verdicts.json`` says."""
     command = [sys.executable, "-m", "llmapi_conformance", "run", "--report-dir", str(report_dir), *arguments]
-    done = subprocess.run(  # noqa: S603 - our own module, our own interpreter
-        command, capture_output=True, text=True, timeout=RUN_DEADLINE, check=False
-    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_DEADLINE, check=False)
     path = report_dir / "verdicts.json"
     assert path.exists(), f"{' '.join(command)} left no verdicts:\n{done.stdout}\n{done.stderr}"
     document: dict[str, Any] = json.loads(path.read_text("utf-8"))

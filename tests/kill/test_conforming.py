@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import jsonschema_rs
 import pytest
@@ -14,10 +14,7 @@ import llmapi_conformance.reporting
 from llmapi_conformance.reference.variations import VARIATIONS
 from tests.kill.suite import RUN_DEADLINE, found, run_suite, with_verdict
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-SCHEMA = llmapi_conformance.reporting.__path__[0] + "/verdicts.schema.json"
+SCHEMA = Path(llmapi_conformance.reporting.__path__[0]) / "verdicts.schema.json"
 
 
 def test_every_active_clause_passes_on_the_conforming_gateway_and_again_from_the_recording(tmp_path: Path) -> None:
@@ -26,8 +23,7 @@ def test_every_active_clause_passes_on_the_conforming_gateway_and_again_from_the
         one for one in document["clauses"] if one["verdict"] != "passed"
     ]
     assert (status, document["headline"]) == (0, "conformant")
-    with open(SCHEMA, encoding="utf-8") as schema:
-        jsonschema_rs.validate(json.load(schema), document)
+    jsonschema_rs.validate(json.loads(SCHEMA.read_text("utf-8")), document)
     again = tmp_path / "again"
     command = [sys.executable, "-m", "llmapi_conformance", "judge", str(tmp_path / "recording.jsonl")]
     done = subprocess.run(

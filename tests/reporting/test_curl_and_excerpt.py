@@ -11,7 +11,7 @@ from llmapi_conformance.reporting.excerpt import excerpt
 from tests.judging.build import exchange
 
 if TYPE_CHECKING:
-    from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.evidence.exchange import Exchange, Mode
 
 BASE = "http://127.0.0.1:4000/prefix"
 
@@ -21,7 +21,7 @@ def sent(
     target: str = "/v1/messages",
     headers: tuple[tuple[str, str], ...] = (),
     body: bytes = b"",
-    mode: str = "plain",
+    mode: Mode = "plain",
 ) -> Exchange:
     return dataclasses.replace(exchange(), request=Request(method, target, headers, body), mode=mode)
 
@@ -45,7 +45,12 @@ def test_a_shell_reads_the_line_back_as_it_was_sent() -> None:
 
 
 def test_unusual_methods_paths_and_streams_keep_what_matters() -> None:
-    assert words(sent("DELETE", "//v1/messages"))[2:] == ["-X", "DELETE", "--path-as-is", "http://127.0.0.1:4000//v1/messages"]
+    assert words(sent("DELETE", "//v1/messages"))[2:] == [
+        "-X",
+        "DELETE",
+        "--path-as-is",
+        "http://127.0.0.1:4000//v1/messages",
+    ]
     assert "-N" in words(sent(mode="stream", body=b"{}"))
     assert words(sent("GET", "/v1/models", headers=(("x-api-key", ""),)))[-1] == "x-api-key;"
 

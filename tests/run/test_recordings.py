@@ -71,7 +71,7 @@ def test_no_check_passes_on_answers_that_are_not_there(
 
 
 def test_a_body_emptied_behind_our_back_passes_no_check_about_bodies(recorded: Path, tmp_path: Path) -> None:
-    """Even with digests made anew: what is left to pass is about refusals and headers, and an empty success proves nothing."""
+    """Even with digests made anew: an empty success proves nothing; what may pass is about refusals and headers."""
     status, document = judged(altered(recorded, tmp_path, with_empty_body, reseal=True), tmp_path / "report")
     passed = {clause["id"]: clause["statement"] for clause in document["clauses"] if clause["verdict"] == "passed"}
     assert status == 1

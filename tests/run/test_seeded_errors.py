@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-import json
 import pytest
 import yaml
 
@@ -25,7 +25,16 @@ def run_with_specs(tmp_path: Path, change: Callable[[Path], None], keyword: str)
     for folder in ("specs", "suites", "fixtures"):
         shutil.copytree(tree() / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     change(copy / "specs")
-    command = [sys.executable, "-m", "llmapi_conformance", "run", "-k", keyword, "--report-dir", str(tmp_path / "report")]
+    command = [
+        sys.executable,
+        "-m",
+        "llmapi_conformance",
+        "run",
+        "-k",
+        keyword,
+        "--report-dir",
+        str(tmp_path / "report"),
+    ]
     done = subprocess.run(
         command,
         capture_output=True,
@@ -74,7 +83,12 @@ def a_refused_cell_that_says_allow(specs: Path) -> None:
 
 def an_allowed_cell_that_says_deny(specs: Path) -> None:
     def change(matrix: Any) -> None:
-        refused = {"deny": {"statuses": [404], "envelope": "any"}, "basis": "documented", "level": "MUST", "facts": ["F5.7"]}
+        refused = {
+            "deny": {"statuses": [404], "envelope": "any"},
+            "basis": "documented",
+            "level": "MUST",
+            "facts": ["F5.7"],
+        }
         matrix["cells"]["general:anthropic"]["createMessage"] = refused
 
     rewrite(specs / "access.yaml", change)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from llmapi_conformance.contract.clauses import Basis
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.target.files import load_target
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEY = "sk-some-key-0123456789"
 GOOD = """\

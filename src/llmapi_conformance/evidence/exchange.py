@@ -198,7 +198,7 @@ class Exchange:
 
     @property
     def hollow(self) -> bool:
-        """Whether it is a success that ought to have a body and has none (RFC 9110 sections 9.3.2, 9.3.7 and 15.3.5)."""
+        """Whether it is a success that ought to have a body and has none (RFC 9110 sections 9.3.2, 9.3.7, 15.3.5)."""
         bodiless = self.request.method in {"HEAD", "OPTIONS"} or self.status == 204
         return self.succeeded and not bodiless and not self.body and self.ending is not Ending.ABORTED
 

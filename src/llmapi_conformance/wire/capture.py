@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 LONGEST_KEPT: Final = 256 * 1024
-"""Bytes of a request body that are kept whole: a longer one was sent for its length, and its beginning and digest tell it."""
+"""Bytes of a request body that are kept: a longer one was sent for its length; its beginning and digest tell it."""
 
 
 def _kept(body: bytes) -> bytes:

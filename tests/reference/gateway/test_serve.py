@@ -18,7 +18,7 @@ COMMAND = [sys.executable, "-m", "llmapi_conformance.reference"]
 def started(
     *arguments: str, environment: dict[str, str] | None = None, stdin: int | None = None
 ) -> tuple[subprocess.Popen[str], dict[str, Any]]:
-    process = subprocess.Popen(  # noqa: S603 - our own module
+    process = subprocess.Popen(
         [*COMMAND, *arguments],
         stdin=stdin,
         stdout=subprocess.PIPE,
