@@ -64,6 +64,8 @@ def start_reference(*, fault: str = "", variations: Iterable[str] = (), delay_ms
         str(delay_ms),
     ]
     process = subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    )
     reference = Reference(process, {})
     line = _first_line(process)
     if not line:
