@@ -6,6 +6,7 @@ from llmapi_conformance.contract.access import access_matrix
 from llmapi_conformance.judging.check import clause, judge
 from llmapi_conformance.judging.oracles.access import (
     a_documented_refusal_reads_as_documented,
+    a_key_is_refused_under_another_groups_prefix,
     a_key_over_its_rate_is_refused,
     a_key_that_is_no_longer_good_gets_401,
     a_key_that_is_no_longer_good_is_refused,
@@ -16,6 +17,8 @@ from llmapi_conformance.judging.oracles.access import (
     an_image_key_is_refused_at_general_operations,
     the_429_says_when_to_come_back,
     what_is_converted_is_served,
+    what_its_prefix_has_is_served,
+    what_its_protocol_has_is_served,
     what_the_group_has_is_served,
     what_the_group_lacks_is_refused,
 )
@@ -23,6 +26,8 @@ from llmapi_conformance.judging.oracles.access import (
 CELL = (
     what_the_group_has_is_served,
     what_is_converted_is_served,
+    what_its_protocol_has_is_served,
+    what_its_prefix_has_is_served,
     what_the_group_lacks_is_refused,
     an_image_key_is_refused_at_general_operations,
     a_key_that_is_no_longer_good_is_refused,
@@ -30,6 +35,7 @@ CELL = (
     a_key_without_money_is_refused,
     a_key_without_money_gets_403,
     a_key_over_its_rate_is_refused,
+    a_key_is_refused_under_another_groups_prefix,
     a_documented_refusal_reads_as_documented,
     a_refusal_of_the_protocol_reads_like_it,
 )
@@ -65,3 +71,37 @@ def test_each_role_gets_from_chat_what_the_matrix_says(chat_completion_of_each_r
 @each_cell
 def test_each_role_gets_from_the_model_list_what_the_matrix_says(model_list_of_each_role: dict[str, Any]) -> None:
     judge_cell(model_list_of_each_role)
+
+
+@each_cell
+def test_each_role_gets_from_usage_what_the_matrix_says(usage_of_each_role: dict[str, Any]) -> None:
+    judge_cell(usage_of_each_role)
+
+
+@each_cell
+def test_each_role_gets_from_geminis_paths_what_the_matrix_says(gemini_of_each_role: dict[str, Any]) -> None:
+    for cell in gemini_of_each_role.values():
+        judge_cell(cell)
+
+
+@each_cell
+def test_each_role_gets_under_antigravity_what_the_matrix_says(antigravity_of_each_role: dict[str, Any]) -> None:
+    for cell in antigravity_of_each_role.values():
+        judge_cell(cell)
+
+
+@each_cell
+def test_each_role_gets_from_images_what_the_matrix_says(images_of_each_role: dict[str, Any]) -> None:
+    for cell in images_of_each_role.values():
+        judge_cell(cell)
+
+
+@each_cell
+def test_each_role_gets_from_responses_what_the_matrix_says(responses_of_each_role: dict[str, Any]) -> None:
+    for cell in responses_of_each_role.values():
+        judge_cell(cell)
+
+
+@each_cell
+def test_each_role_gets_over_websocket_what_the_matrix_says(websocket_of_each_role: dict[str, Any]) -> None:
+    judge_cell(websocket_of_each_role)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmapi_conformance.evidence.exchange import Chunk, Ending, Exchange, Request, Response
+from llmapi_conformance.evidence.exchange import Chunk, Ending, Exchange, Frame, Request, Response
 from llmapi_conformance.evidence.journal import Journal
 
 if TYPE_CHECKING:
@@ -56,6 +56,28 @@ def exchange(scenario: str = "hello", step: int = 1, **changes: Any) -> Exchange
         "label": "first",
     }
     return Exchange(**{**values, **changes})
+
+
+def conversation(scenario: str = "talk", step: int = 1, **changes: Any) -> Exchange:
+    """A WebSocket with frames of every kind, a message in fragments among them."""
+    answer = Response(101, (("Upgrade", "websocket"),), 0.05, (), Ending.COMPLETE, "", 0.6, 40, "ef" * 32)
+    frames = (
+        Frame(0.1, sent=True, kind="text", data=b'{"type":"response.create"}'),
+        Frame(0.2, sent=False, kind="ping", data=b"p"),
+        Frame(0.25, sent=False, kind="text", data=b'{"type":"\xe2\x82', final=False),
+        Frame(0.25, sent=True, kind="pong", data=b"p"),
+        Frame(0.3, sent=False, kind="text", data=b'\xac"}'),
+        Frame(0.4, sent=False, kind="close", data=b"bye", code=1000),
+        Frame(0.4, sent=True, kind="close", data=b"", code=None),
+    )
+    values: dict[str, Any] = {
+        "operation": "connectResponses",
+        "mode": "websocket",
+        "request": Request("GET", "/api/v1/responses", (("Host", "127.0.0.1:1"), ("Upgrade", "websocket"))),
+        "response": answer,
+        "frames": frames,
+    }
+    return exchange(scenario, step, **{**values, **changes})
 
 
 def unanswered(scenario: str = "hello", step: int = 1, **changes: Any) -> Exchange:

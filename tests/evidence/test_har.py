@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -8,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from llmapi_conformance.evidence.exchange import Frame
 from llmapi_conformance.evidence.har import to_har
 from llmapi_conformance.evidence.recording import read_recording
-from tests.evidence.recordings import written
+from tests.evidence.recordings import conversation, journal, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +64,7 @@ SHAPE: dict[str, Any] = {
                 "bodySize",
             ],
             "properties": {
-                "url": {"pattern": "^http://"},
+                "url": {"pattern": "^(http|ws)://"},
                 "headers": PAIRS,
                 "queryString": PAIRS,
                 "headersSize": WHOLE,
@@ -142,3 +144,31 @@ def test_times_add_up(entries: list[dict[str, Any]]) -> None:
 def test_an_exchange_without_an_answer_has_status_0(entries: list[dict[str, Any]]) -> None:
     assert entries[2]["response"]["status"] == 0
     assert entries[2]["comment"] == "the connection was refused"
+
+
+def test_a_websocket_carries_its_messages_as_browsers_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "recording.jsonl"
+    binary = Frame(0.5, sent=False, kind="binary", data=b"\xff")
+    talk = conversation()
+    with journal(path) as writing:
+        writing.write_exchange(dataclasses.replace(talk, frames=(binary, *talk.frames)))
+    har = json.loads(json.dumps(to_har(read_recording(path))))
+    jsonschema.validate(har, SHAPE)
+    (entry,) = har["log"]["entries"]
+    assert entry["request"]["url"] == "ws://127.0.0.1:1/api/v1/responses"
+    assert entry["response"]["status"] == 101
+    assert entry["_resourceType"] == "websocket"
+    assert entry["_webSocketMessages"] == [
+        {"type": "receive", "time": 1_700_000_002.0, "opcode": 2, "data": "/w=="},
+        {"type": "send", "time": 1_700_000_001.6, "opcode": 1, "data": '{"type":"response.create"}'},
+        {"type": "receive", "time": 1_700_000_001.8, "opcode": 1, "data": '{"type":"\u20ac"}'},
+    ]
+    assert entry["_webSocketClose"] == {"code": 1000, "reason": "bye", "by": "gateway"}
+
+
+def test_a_refused_websocket_has_no_messages(tmp_path: Path) -> None:
+    path = tmp_path / "recording.jsonl"
+    with journal(path) as writing:
+        writing.write_exchange(conversation(response=None, frames=(), failure="the connection was refused"))
+    (entry,) = to_har(read_recording(path))["log"]["entries"]
+    assert (entry["_webSocketMessages"], entry["_webSocketClose"]) == ([], None)

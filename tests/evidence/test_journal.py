@@ -20,7 +20,7 @@ from llmapi_conformance.evidence.encoding import (
     encode_result,
     seal,
 )
-from tests.evidence.recordings import OPENING, exchange, journal, unanswered
+from tests.evidence.recordings import OPENING, conversation, exchange, journal, unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def test_a_journal_opens_with_what_is_run_and_closes_with_what_there_is(path: Pa
         writing.write_result("hello", "a-b", "done", value=[exchange()])
     opening, _, result, closing = lines(path)
     assert opening["record"] == "open"
-    assert opening["version"] == "1.0"
+    assert opening["version"] == "1.1"
     assert {name: opening[name] for name in OPENING} == OPENING
     assert result["value"] == [{"$exchange": "hello[a-b]#1"}]
     assert result["exchanges"] == ["hello[a-b]#1"]
@@ -123,10 +123,34 @@ def test_many_threads_may_write_at_once(path: Path) -> None:
     assert lines(path)[-1]["exchanges"] == 200
 
 
-@pytest.mark.parametrize("made", [exchange, unanswered])
+@pytest.mark.parametrize("made", [exchange, unanswered, conversation])
 def test_an_exchange_comes_back_as_it_was(made: Callable[[], Exchange]) -> None:
     original = made()
     assert decode_exchange(json.loads(json.dumps(encode_exchange(original)))) == original
+
+
+def test_only_a_websocket_has_frames_in_the_recording_and_they_stay_readable() -> None:
+    assert "frames" not in encode_exchange(exchange())
+    frames = encode_exchange(conversation())["frames"]
+    assert frames[0] == {
+        "at": 0.1,
+        "sent": True,
+        "kind": "text",
+        "code": None,
+        "final": True,
+        "text": '{"type":"response.create"}',
+    }
+    assert [list(frame)[-1] for frame in frames] == ["text", "text", "base64", "text", "base64", "text", "text"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"kind": "other"}, {"kind": []}, {"code": "x"}, {"at": None}, {"text": 1}], ids=str
+)
+def test_a_frame_that_is_none_makes_a_damaged_record(wrong: dict[str, object]) -> None:
+    record = encode_exchange(conversation())
+    record["frames"][0].update(wrong)
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        decode_exchange(record)
 
 
 def test_times_are_kept_to_the_microsecond() -> None:

@@ -18,11 +18,14 @@ SPECS = Path(__file__).parents[2] / "specs"
 CELL = (
     access.what_the_group_has_is_served,
     access.what_is_converted_is_served,
+    access.what_its_protocol_has_is_served,
+    access.what_its_prefix_has_is_served,
     access.what_the_group_lacks_is_refused,
     access.an_image_key_is_refused_at_general_operations,
     access.a_key_that_is_no_longer_good_is_refused,
     access.a_key_without_money_is_refused,
     access.a_key_over_its_rate_is_refused,
+    access.a_key_is_refused_under_another_groups_prefix,
 )
 BODIES: dict[str, Any] = {
     "anthropic": {"type": "error", "error": {"type": "some_error", "message": "no"}, "request_id": "req_1"},

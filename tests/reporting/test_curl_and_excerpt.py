@@ -3,9 +3,13 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import subprocess
+import sys
+import threading
 from typing import TYPE_CHECKING
 
-from llmapi_conformance.evidence.exchange import Request
+from websockets.sync.server import ServerConnection, serve
+
+from llmapi_conformance.evidence.exchange import Frame, Request
 from llmapi_conformance.reporting.curl import curl_line
 from llmapi_conformance.reporting.excerpt import excerpt
 from tests.judging.build import exchange
@@ -74,3 +78,74 @@ def test_an_excerpt_shows_the_telling_bytes_and_hides_nothing_in_them() -> None:
 
 def test_an_excerpt_of_broken_utf8_shows_the_bytes() -> None:
     assert "\\xff" in excerpt(exchange(body=b"ok \xff end"), None)
+
+
+def talked(status: int = 101, *frames: Frame) -> Exchange:
+    headers = (
+        ("Host", "h"),
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Key", "a2V5"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Authorization", "Bearer [[key:general:openai]]"),
+    )
+    request = Request("GET", "/v1/responses", headers)
+    return dataclasses.replace(exchange(status=status), request=request, mode="websocket", frames=frames)
+
+
+def test_a_refused_websocket_is_a_curl_line_with_the_whole_handshake() -> None:
+    assert words(talked(401)) == [
+        *("-sS", "-i", "--http1.1", "http://127.0.0.1:4000/v1/responses"),
+        *("-H", "Connection: Upgrade", "-H", "Upgrade: websocket"),
+        *("-H", "Sec-WebSocket-Key: a2V5", "-H", "Sec-WebSocket-Version: 13", "-H", "Authorization: Bearer the-key"),
+    ]
+
+
+def test_the_line_of_a_websocket_says_the_same_again() -> None:
+    messages = ("""{"type":"it's $HOME"}""", "[[key:general:openai]] é")
+    heard: list[str] = []
+    keys: list[str] = []
+
+    def talk(connection: ServerConnection) -> None:
+        keys.append(connection.request.headers["Authorization"] if connection.request else "")
+        for message in messages:
+            heard.append(str(connection.recv(timeout=5)))
+            connection.send(f"got {len(message)}")
+
+    frames = [Frame(0, sent=True, kind="text", data=message.encode()) for message in messages]
+    with serve(talk, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        line = curl_line(talked(101, *frames), f"http://127.0.0.1:{server.socket.getsockname()[1]}/prefix")
+        python = shlex.quote(sys.executable)
+        done = subprocess.run(
+            ["/bin/sh", "-c", line.replace("python3", python, 1)],
+            env={"KEY_GENERAL_OPENAI": "the-key", "PYTHONIOENCODING": "utf-8", "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            check=False,
+            timeout=20,
+        )
+        server.shutdown()
+        thread.join()
+    assert heard == [messages[0], "the-key é"], done.stderr.decode()
+    assert keys == ["Bearer the-key"]
+    assert done.stdout.decode().split("\n")[:2] == [f"got {len(message)}" for message in messages]
+
+
+def test_messages_that_no_line_can_hold_are_counted() -> None:
+    frames = (
+        Frame(0, sent=True, kind="binary", data=b"\xff"),
+        Frame(0, sent=True, kind="text", data=b"x" * 5000),
+        Frame(0, sent=False, kind="text", data=b"theirs"),
+    )
+    line = curl_line(talked(101, *frames), BASE)
+    assert "# without 2 messages" in line
+    assert "theirs" not in line
+    assert shlex.split(line, comments=True)[-1] == "--"
+
+
+def test_an_excerpt_of_a_websocket_shows_its_messages() -> None:
+    one = talked(101, *(Frame(0, sent=False, kind="text", data=data) for data in (b'{"n":1}', b'{"n":2}')))
+    message = one.messages[1]
+    assert excerpt(one, None) == '{"n":1}\n{"n":2}'
+    assert one.body[message.start : message.end] == b'{"n":2}'

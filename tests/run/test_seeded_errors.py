@@ -73,6 +73,13 @@ def a_wrong_end_of_choices(specs: Path) -> None:
     rewrite(specs / "streams" / "chat.yaml", change)
 
 
+def a_wrong_order_of_items(specs: Path) -> None:
+    def change(grammar: Any) -> None:
+        grammar["machines"]["items"]["states"]["in an item"]["next"] = {"call_done": "between items"}
+
+    rewrite(specs / "streams" / "responses.yaml", change)
+
+
 def a_refused_cell_that_says_allow(specs: Path) -> None:
     def change(matrix: Any) -> None:
         allowed = {"allow": True, "basis": "documented", "level": "MUST", "facts": ["F5.6"]}
@@ -99,6 +106,7 @@ def an_allowed_cell_that_says_deny(specs: Path) -> None:
     [
         (a_wrong_event_order, "MSG-S04"),
         (a_wrong_end_of_choices, "CHAT-S02"),
+        (a_wrong_order_of_items, "RSP-S07"),
         (a_refused_cell_that_says_allow, "ACC-A01"),
         (an_allowed_cell_that_says_deny, "ACC-D01"),
     ],
@@ -109,6 +117,6 @@ def test_an_error_in_the_specs_is_a_finding_on_the_reference(
     assert verdict(run_with_specs(tmp_path, change, clause), clause) == "failed"
 
 
-@pytest.mark.parametrize("clause", ["MSG-S04", "CHAT-S02", "ACC-A01", "ACC-D01"])
+@pytest.mark.parametrize("clause", ["MSG-S04", "CHAT-S02", "RSP-S07", "ACC-A01", "ACC-D01"])
 def test_the_same_clauses_pass_without_it(tmp_path: Path, clause: str) -> None:
     assert verdict(run_with_specs(tmp_path, lambda _: None, clause), clause) == "passed"

@@ -120,3 +120,27 @@ def test_a_cancelled_waiter_does_not_lock_the_others_out() -> None:
                 pass
 
     asyncio.run(run())
+
+
+def test_a_request_in_the_midst_of_another_does_not_wait_for_it() -> None:
+    async def run() -> list[str]:
+        lanes, seen = Lanes(1, 0), []
+
+        async def outer() -> None:
+            async with lanes.request("shared", ["k"]):
+                await asyncio.sleep(0.01)  # meanwhile somebody waits to be alone
+                async with lanes.request("shared", ["k"]):
+                    seen.append("inner")
+            async with lanes.request("shared", ["k"]):
+                seen.append("next")
+
+        async def alone() -> None:
+            await asyncio.sleep(0.002)
+            async with lanes.scenario("exclusive", ["k"]):
+                seen.append("alone")
+
+        async with asyncio.timeout(2):
+            await asyncio.gather(outer(), alone())
+        return seen
+
+    assert asyncio.run(run()) == ["inner", "alone", "next"]

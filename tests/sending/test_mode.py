@@ -28,3 +28,15 @@ def test_where_it_is_no_boolean_the_answer_decides(stream: str) -> None:
     assert mode_of(_asks(stream), _answer("Text/Event-Stream; charset=utf-8")) == "stream"
     assert mode_of(_asks(stream), _answer("application/json")) == "plain"
     assert mode_of(_asks(stream), None) == "plain"
+
+
+@pytest.mark.parametrize(("query", "mode"), [("?alt=sse", "stream"), ("?key=x&alt=sse", "stream"), ("", "plain")])
+def test_gemini_asks_by_its_path_and_query(query: str, mode: str) -> None:
+    asks = Outgoing("POST", f"/v1beta/models/m:streamGenerateContent{query}", (), b'{"contents":[]}', ())
+    assert mode_of(asks, _answer("application/json")) == mode
+
+
+@pytest.mark.parametrize(("value", "mode"), [("true", "stream"), ("false", "plain")])
+def test_a_form_asks_in_a_field(value: str, mode: str) -> None:
+    body = f'--b\r\nContent-Disposition: form-data; name="stream"\r\n\r\n{value}\r\n--b--\r\n'.encode()
+    assert mode_of(Outgoing("POST", "/v1/images/edits", (), body, ()), _answer("text/event-stream")) == mode

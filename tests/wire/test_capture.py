@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import itertools
 import json
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from llmapi_conformance.evidence.encoding import encode_exchange
-from llmapi_conformance.evidence.exchange import Chunk, Exchange
+from llmapi_conformance.evidence.exchange import Chunk, Exchange, Frame
 from llmapi_conformance.evidence.redaction import Redactor
-from llmapi_conformance.wire.capture import captured_raw_request, captured_request, captured_response
+from llmapi_conformance.wire.capture import (
+    LONGEST_KEPT,
+    captured_frames,
+    captured_raw_request,
+    captured_request,
+    captured_response,
+)
 from llmapi_conformance.wire.message import Origin, WireRequest, complete_headers
 from tests.wire.servers import PATIENT, answering, exchange_with
 
@@ -73,3 +83,37 @@ def test_raw_bytes_are_kept_as_a_request_as_well_as_they_can_be_read() -> None:
     assert request.headers == (("Host", "x"), ("X-Key", "[[key:x]]"), ("odd", ""))
     assert request.body == b"body\r\n\r\n[[key:x]]"
     assert captured_raw_request(b"\xff", REDACTOR).method == "\u00ff"
+
+
+@given(st.data())
+def test_no_split_of_frames_leaves_a_secret_behind(data: st.DataObject) -> None:
+    text = f'{{"echo":"{KEY}"}}'.encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=4)))
+    pieces = [text[a:b] for a, b in itertools.pairwise([0, *cuts, len(text)])]
+    sent = data.draw(st.booleans())
+    between = Frame(0.0, sent=not sent, kind="text", data=b"unrelated")
+    ping = Frame(0.0, sent=sent, kind="ping", data=b"p")
+    frames: list[Frame] = []
+    for number, piece in enumerate(pieces, start=1):
+        final = number == len(pieces) or data.draw(st.booleans())
+        frames += [Frame(0.1 * number, sent=sent, kind="text", data=piece, final=final), between, ping]
+    kept = captured_frames(frames, REDACTOR)
+    assert b"".join(one.data for one in kept if one.kind == "text" and one.sent == sent) == b'{"echo":"[[key:x]]"}'
+    assert [(one.sent, one.kind, one.final) for one in kept] == [(one.sent, one.kind, one.final) for one in frames]
+    assert {one.data for one in kept if one.sent != sent} == {b"unrelated"}
+
+
+def test_secrets_in_control_frames_go_too() -> None:
+    frames = [
+        Frame(0, sent=False, kind="ping", data=KEY.encode()),
+        Frame(0, sent=False, kind="close", data=b"from upstream.internal", code=1011),
+    ]
+    assert [one.data for one in captured_frames(frames, REDACTOR)] == [b"[[key:x]]", b"from [[upstream-host]]"]
+
+
+def test_of_a_message_that_was_sent_for_its_length_the_beginning_is_kept() -> None:
+    long = b"x" * (LONGEST_KEPT + 1)
+    ours, theirs = captured_frames([Frame(0, sent=s, kind="text", data=long) for s in (True, False)], REDACTOR)
+    assert len(ours.data) < 2000
+    assert f"{len(long)} bytes in all".encode() in ours.data
+    assert theirs.data == long

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -55,7 +55,8 @@ class Machine:
         name: Its name in the grammar.
         summary: One sentence about what it asks for.
         over: Path of the array whose elements it reads; empty for whole events.
-        keyed_by: Path of the member that tells its runs apart; empty for one run.
+        keyed_by: Paths of the members that tell its runs apart; empty for one run.
+        missing_key: The key of a subject without that member, ``None`` when it is a run of its own.
         classes: What its subjects are, in order of precedence.
         anywhere: Classes that change nothing in any state that is not accepting.
         excused_by: Classes whose presence in the stream excuses an end in a state that is not accepting.
@@ -66,7 +67,8 @@ class Machine:
     name: str
     summary: str
     over: str
-    keyed_by: str
+    keyed_by: tuple[str, ...]
+    missing_key: Any
     classes: tuple[EventClass, ...]
     anywhere: frozenset[str]
     excused_by: frozenset[str]
@@ -126,6 +128,7 @@ class Grammar:
         blocks: Content block types by name.
         known_deltas: Delta types that have a home; others are tolerated in any block.
         constant: Members whose value is the same in every event that has them.
+        members: Event type -> paths of the members that each event of this type has.
     """
 
     protocol: str
@@ -136,6 +139,7 @@ class Grammar:
     blocks: Mapping[str, BlockType]
     known_deltas: frozenset[str]
     constant: tuple[str, ...]
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def machine(self, name: str) -> Machine:
         """A machine by name.
@@ -182,7 +186,12 @@ def load_grammar(specs: Path, protocol: str) -> Grammar:
         },
         known_deltas=frozenset(data.get("known_deltas", ())),
         constant=tuple(data.get("constant", ())),
+        members={name: tuple(paths) for name, paths in data.get("members", {}).items()},
     )
+
+
+def _paths(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _classes(rows: list[dict[str, Any]]) -> tuple[EventClass, ...]:
@@ -205,7 +214,8 @@ def _machine(path: Path, name: str, row: dict[str, Any], classes: tuple[EventCla
         name=name,
         summary=row["summary"],
         over=row.get("over", ""),
-        keyed_by=row.get("keyed_by", ""),
+        keyed_by=_paths(row.get("keyed_by", ())),
+        missing_key=row.get("missing_key"),
         classes=_classes(row["classes"]) if "classes" in row else classes,
         anywhere=frozenset(row.get("anywhere", ())),
         excused_by=frozenset(row.get("excused_by", ())),

@@ -7,15 +7,25 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from llmapi_conformance.evidence.exchange import Chunk, Ending, Exchange, Headers, Request, Response
+from llmapi_conformance.evidence.exchange import (
+    Chunk,
+    Ending,
+    Exchange,
+    Frame,
+    FrameKind,
+    Headers,
+    Request,
+    Response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _REFERENCE = "$exchange"
 _PAIRS = "$pairs"
+_FRAME_KINDS = frozenset(get_args(FrameKind))
 
 
 def seal(record: Mapping[str, Any]) -> bytes:
@@ -35,9 +45,9 @@ def digest_of(record: Mapping[str, Any]) -> str:
 
 
 def encode_exchange(exchange: Exchange) -> dict[str, Any]:
-    """An exchange as JSON; times in seconds, rounded to the microsecond."""
+    """An exchange as JSON; times in seconds, rounded to the microsecond. Only a WebSocket has ``frames``."""
     request = exchange.request
-    return {
+    record = {
         "id": exchange.id,
         "scenario": exchange.scenario,
         "parameters": exchange.parameters,
@@ -57,6 +67,20 @@ def encode_exchange(exchange: Exchange) -> dict[str, Any]:
         },
         "response": None if exchange.response is None else _encode_response(exchange.response),
         "failure": exchange.failure,
+    }
+    if exchange.mode == "websocket":
+        record["frames"] = [_encode_frame(frame) for frame in exchange.frames]
+    return record
+
+
+def _encode_frame(frame: Frame) -> dict[str, Any]:
+    return {
+        "at": round(frame.at, 6),
+        "sent": frame.sent,
+        "kind": frame.kind,
+        "code": frame.code,
+        "final": frame.final,
+        **encode_bytes(frame.data),
     }
 
 
@@ -102,6 +126,20 @@ def decode_exchange(record: Mapping[str, Any]) -> Exchange:
         attempt=int(record["attempt"]),
         label=_text(record["label"]),
         disturbed=record["disturbed"] is True,
+        frames=tuple(_decode_frame(frame) for frame in record.get("frames", ())),
+    )
+
+
+def _decode_frame(record: Mapping[str, Any]) -> Frame:
+    if record["kind"] not in _FRAME_KINDS:
+        raise ValueError("no kind of frame")
+    return Frame(
+        at=float(record["at"]),
+        sent=record["sent"] is True,
+        kind=record["kind"],
+        data=decode_bytes(record),
+        code=None if record["code"] is None else int(record["code"]),
+        final=record["final"] is True,
     )
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from llmapi_conformance.evidence.sse import EventStream, parse_event_stream
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 Mode = Literal["plain", "stream", "websocket"]
 Headers = tuple[tuple[str, str], ...]
+FrameKind = Literal["text", "binary", "close", "ping", "pong"]
 
 
 class Ending(StrEnum):
@@ -130,6 +134,74 @@ def _refuse_constant(text: str) -> None:
     raise ValueError(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A WebSocket frame (RFC 6455 section 5), unmasked and decompressed.
+
+    Attributes:
+        at: Seconds after the handshake was sent.
+        sent: Whether we sent it; else the gateway did.
+        kind: Of a continuation frame, the kind of the message that it continues.
+        data: The payload, redacted; of a close, its reason.
+        code: Status code of a close, ``None`` when it has none and for any other frame.
+        final: Whether its message ends here.
+    """
+
+    at: float
+    sent: bool
+    kind: FrameKind
+    data: bytes
+    code: int | None = None
+    final: bool = True
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is no part of a message (RFC 6455 section 5.5)."""
+        return self.kind not in ("text", "binary")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A WebSocket message: the data of one frame or of several fragments.
+
+    Attributes:
+        at: Seconds after the handshake was sent until its last frame was there.
+        sent: Whether we sent it; else the gateway did.
+        kind: Text or binary.
+        data: The payload, redacted.
+        whole: Whether its last fragment arrived.
+        start: Offset of a received message in ``Exchange.body``; 0 for a sent one.
+        end: Offset behind it; 0 for a sent one.
+    """
+
+    at: float
+    sent: bool
+    kind: Literal["text", "binary"]
+    data: bytes
+    whole: bool
+    start: int = 0
+    end: int = 0
+
+    @property
+    def json(self) -> Any:
+        """The payload as one JSON document, or ``NOT_JSON``."""
+        return decode_json(self.data)
+
+
+class Close(NamedTuple):
+    """The first close frame of a WebSocket.
+
+    Attributes:
+        code: Status code, ``None`` when the frame has none (RFC 6455 section 7.1.5: 1005).
+        reason: As it is, broken UTF-8 replaced.
+        by: Who sent it. A client sends 1002, 1007 or 1009 by itself when the gateway breaks the protocol or its limits.
+    """
+
+    code: int | None
+    reason: str
+    by: Literal["gateway", "client"]
+
+
 @dataclass(frozen=True)  # no slots: the parsed views are cached on the instance
 class Exchange:
     """One request and what came of it.
@@ -143,11 +215,14 @@ class Exchange:
         mode: Whether a plain answer, a stream or a WebSocket was asked for.
         role: The role whose key was used, empty when none was.
         request: What was sent.
-        response: What came back, or ``None`` when no response head arrived.
+        response: What came back, or ``None`` when no response head arrived. Of a WebSocket it is the answer to the
+            handshake: with status 101 it has no chunks, and its ending is that of the WebSocket: complete when both
+            sides have sent a close frame, cut when the connection ended without the gateway's.
         failure: One sentence about why no response head arrived; empty otherwise.
         started_at: Unix time in seconds.
         label: A word that tells this exchange from its neighbours in a report.
         disturbed: Whether the scenario made the upstream fail in the midst of this answer, so that it may end early.
+        frames: Of a WebSocket, both ways, in order.
     """
 
     scenario: str
@@ -163,6 +238,7 @@ class Exchange:
     attempt: int = 1
     label: str = field(default="", kw_only=True)
     disturbed: bool = field(default=False, kw_only=True)
+    frames: tuple[Frame, ...] = field(default=(), kw_only=True)
 
     @property
     def id(self) -> str:
@@ -188,8 +264,13 @@ class Exchange:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the status is 2xx."""
-        return 200 <= self.status < 300
+        """Whether the status is 2xx, or 101 where a WebSocket was asked for."""
+        return 200 <= self.status < 300 or self.upgraded
+
+    @property
+    def upgraded(self) -> bool:
+        """Whether a WebSocket was asked for and the gateway switched to it."""
+        return self.mode == "websocket" and self.status == 101
 
     @property
     def refused(self) -> bool:
@@ -199,7 +280,7 @@ class Exchange:
     @property
     def hollow(self) -> bool:
         """Whether it is a success that ought to have a body and has none (RFC 9110 sections 9.3.2, 9.3.7, 15.3.5)."""
-        bodiless = self.request.method in {"HEAD", "OPTIONS"} or self.status == 204
+        bodiless = self.request.method in {"HEAD", "OPTIONS"} or self.status == 204 or self.upgraded
         return self.succeeded and not bodiless and not self.body and self.ending is not Ending.ABORTED
 
     @property
@@ -214,7 +295,9 @@ class Exchange:
 
     @cached_property
     def body(self) -> bytes:
-        """The response body, decoded and redacted."""
+        """The response body, decoded and redacted; of a WebSocket its received messages, a line feed between them."""
+        if self.upgraded:
+            return b"\n".join(message.data for message in self.conversation if not message.sent)
         return b"".join(chunk.data for chunk in self.response.chunks) if self.response else b""
 
     @cached_property
@@ -226,6 +309,28 @@ class Exchange:
     def events(self) -> EventStream:
         """The response body read as server-sent events."""
         return parse_event_stream([(chunk.at, chunk.data) for chunk in self.response.chunks] if self.response else [])
+
+    @cached_property
+    def conversation(self) -> tuple[Message, ...]:
+        """The messages of a WebSocket, sent and received, in the order in which they ended; unfinished ones last."""
+        return tuple(_placed(_messages_of(self.frames)))
+
+    @cached_property
+    def messages(self) -> tuple[Message, ...]:
+        """What the gateway sent as it ought to: received text messages that are one JSON object each."""
+        return tuple(
+            message
+            for message in self.conversation
+            if not message.sent and message.whole and message.kind == "text" and isinstance(message.json, dict)
+        )
+
+    @property
+    def close(self) -> Close | None:
+        """The first close frame of a WebSocket, whoever sent it; ``None`` when there was none."""
+        frame = next((frame for frame in self.frames if frame.kind == "close"), None)
+        if frame is None:
+            return None
+        return Close(frame.code, frame.data.decode("utf-8", "replace"), "client" if frame.sent else "gateway")
 
     def header(self, name: str) -> str | None:
         """The first value of a response header, whatever its case; ``None`` when absent."""
@@ -241,3 +346,36 @@ class Exchange:
     def media_type(self) -> str:
         """The response's media type in lower case without parameters, empty when absent."""
         return (self.header("content-type") or "").partition(";")[0].strip().lower()
+
+
+def _messages_of(frames: Iterable[Frame]) -> Iterator[Message]:
+    """Put fragments together; control frames may stand between them (RFC 6455 section 5.4)."""
+    open_frames: dict[bool, list[Frame]] = {False: [], True: []}
+    for frame in frames:
+        if frame.is_control:
+            continue
+        fragments = open_frames[frame.sent]
+        fragments.append(frame)
+        if frame.final:
+            yield _message_of(fragments, whole=True)
+            fragments.clear()
+    for fragments in open_frames.values():
+        if fragments:
+            yield _message_of(fragments, whole=False)
+
+
+def _message_of(fragments: list[Frame], *, whole: bool) -> Message:
+    data = b"".join(fragment.data for fragment in fragments)
+    kind: Literal["text", "binary"] = "text" if fragments[0].kind == "text" else "binary"
+    return Message(fragments[-1].at, fragments[0].sent, kind, data, whole)
+
+
+def _placed(messages: Iterable[Message]) -> Iterator[Message]:
+    """With the offsets of the received ones in the body."""
+    offset = 0
+    for message in messages:
+        if message.sent:
+            yield message
+        else:
+            yield replace(message, start=offset, end=offset + len(message.data))
+            offset += len(message.data) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from llmapi_conformance.evidence.encoding import encode_bytes
 
 if TYPE_CHECKING:
-    from llmapi_conformance.evidence.exchange import Exchange, Headers, Request, Response
+    from llmapi_conformance.evidence.exchange import Exchange, Headers, Message, Request, Response
     from llmapi_conformance.evidence.recording import Recording
 
 
@@ -17,8 +18,10 @@ def to_har(recording: Recording) -> dict[str, Any]:
     """Export every undamaged exchange, redacted as it is.
 
     What HAR has no place for stands in fields that start with an underscore, as HAR 1.2 asks: ``_chunks`` holds the
-    body's chunks with their arrival in milliseconds after the request, ``_ending`` how the body ended. Sizes of heads
-    were not measured and are -1; a body's ``bodySize`` is that before content decoding.
+    body's chunks with their arrival in milliseconds after the request, ``_ending`` how the body ended,
+    ``_webSocketMessages`` the whole messages of a WebSocket as browsers write them (type, time in seconds since 1970,
+    opcode, text or Base64) and ``_webSocketClose`` the first close frame. Sizes of heads were not measured and are -1;
+    a body's ``bodySize`` is that before content decoding.
     """
     opening = recording.opening
     parts = urlsplit(str(opening.target.get("base_url", "")))
@@ -37,7 +40,7 @@ def _entry(exchange: Exchange, base: str) -> dict[str, Any]:
     response = exchange.response
     wait = response.headers_at * 1000 if response else 0.0
     receive = max((response.ended_at - response.headers_at) * 1000, 0.0) if response else 0.0
-    return {
+    entry: dict[str, Any] = {
         "startedDateTime": datetime.fromtimestamp(exchange.started_at, UTC).isoformat(timespec="milliseconds"),
         "time": round(wait + receive, 3),
         "request": _request(exchange.request, base),
@@ -48,6 +51,22 @@ def _entry(exchange: Exchange, base: str) -> dict[str, Any]:
         "_exchange": exchange.id,
         "_operation": exchange.operation,
         "_role": exchange.role,
+    }
+    if exchange.mode == "websocket":
+        entry["request"]["url"] = "ws" + entry["request"]["url"].removeprefix("http")
+        entry["_resourceType"] = "websocket"
+        entry["_webSocketMessages"] = [_message(exchange, message) for message in exchange.conversation]
+        entry["_webSocketClose"] = exchange.close._asdict() if exchange.close else None
+    return entry
+
+
+def _message(exchange: Exchange, message: Message) -> dict[str, Any]:
+    text = message.kind == "text"
+    return {
+        "type": "send" if message.sent else "receive",
+        "time": round(exchange.started_at + message.at, 6),
+        "opcode": 1 if text else 2,
+        "data": message.data.decode("utf-8", "replace") if text else base64.b64encode(message.data).decode(),
     }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FORMAT: Final = "llmapi-conformance-recording"
 """Names the kind of file in its first record."""
 
-VERSION: Final = "1.0"
+VERSION: Final = "1.1"
 """Major and minor version of the format; a reader refuses another major one."""
 
 Status = Literal["done", "inconclusive", "not_observed", "not_offered", "error"]

@@ -182,23 +182,28 @@ def prompt_text(exchange: Exchange) -> str:
 
 def directive(exchange: Exchange) -> dict[str, str]:
     """The words of the upstream's directive in the request, with their values; empty when the prompt carries none."""
-    line = next((line for line in prompt_text(exchange).split("\n") if line.startswith(_DIRECTIVE)), "")
+    return words_in(prompt_text(exchange))
+
+
+def words_in(text: str) -> dict[str, str]:
+    """The words of the upstream's directive in a prompt, with their values; empty when it has none."""
+    line = next((line for line in text.split("\n") if line.startswith(_DIRECTIVE)), "")
     words = (word.partition("=") for word in line.split()[1:])
     return {name: value for name, _, value in words}
 
 
-def payload_of(exchange: Exchange) -> str | None:
+def payload_in(text: str) -> str | None:
     """The text that the upstream was told to answer; ``None`` when it was not told to."""
-    if "echo" not in directive(exchange):
+    if "echo" not in words_in(text):
         return None
-    lines = prompt_text(exchange).split("\n")
+    lines = text.split("\n")
     first = next(index for index, line in enumerate(lines) if line.startswith(_DIRECTIVE))
     return "\n".join(lines[first + 1 :])
 
 
-def told_arguments(exchange: Exchange) -> str | None:
+def arguments_in(text: str) -> str | None:
     """The argument text that the upstream was told to call its tools with; ``None`` when it was not told."""
-    encoded = directive(exchange).get("arguments")
+    encoded = words_in(text).get("arguments")
     if encoded is None:
         return None
     try:
@@ -207,10 +212,25 @@ def told_arguments(exchange: Exchange) -> str | None:
         return None
 
 
+def usage_in(text: str) -> tuple[int, int, int] | None:
+    """Input, output and cached tokens that the upstream was told to report; ``None`` when it was not told."""
+    numbers = re.fullmatch(r"(\d+),(\d+)(?:,(\d+))?", words_in(text).get("usage", ""))
+    return (int(numbers[1]), int(numbers[2]), int(numbers[3] or 0)) if numbers else None
+
+
+def payload_of(exchange: Exchange) -> str | None:
+    """The text that the upstream was told to answer; ``None`` when it was not told to."""
+    return payload_in(prompt_text(exchange))
+
+
+def told_arguments(exchange: Exchange) -> str | None:
+    """The argument text that the upstream was told to call its tools with; ``None`` when it was not told."""
+    return arguments_in(prompt_text(exchange))
+
+
 def told_usage(exchange: Exchange) -> tuple[int, int, int] | None:
     """Input, output and cached tokens that the upstream was told to report; ``None`` when it was not told."""
-    numbers = re.fullmatch(r"(\d+),(\d+)(?:,(\d+))?", directive(exchange).get("usage", ""))
-    return (int(numbers[1]), int(numbers[2]), int(numbers[3] or 0)) if numbers else None
+    return usage_in(prompt_text(exchange))
 
 
 def parsed_arguments(text: str) -> Any:

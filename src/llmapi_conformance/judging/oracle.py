@@ -51,8 +51,9 @@ class On:
 
     Attributes:
         operations: Operation ids of the OpenAPI description; empty means all documented operations.
-        mode: ``plain`` or ``stream``, as the request asked; ``None`` means either.
-        outcome: ``success`` for 2xx answers, ``error`` for 4xx and 5xx ones, ``any`` for every answer.
+        mode: ``plain``, ``stream`` or ``websocket``, as the request asked; ``None`` means any answer of HTTP. A refused
+            WebSocket is one; an opened WebSocket, which has frames instead of a body, is not.
+        outcome: ``success`` for 2xx answers and opened WebSockets, ``error`` for 4xx and 5xx ones, ``any`` for all.
         disturbed: Whether it also speaks about answers in whose midst the scenario made the upstream fail.
     """
 
@@ -71,7 +72,7 @@ class On:
             return False
         if self.operations and exchange.operation not in self.operations:
             return False
-        if self.mode is not None and exchange.mode != self.mode:
+        if exchange.upgraded if self.mode is None else exchange.mode != self.mode:
             return False
         return self.outcome == "any" or (exchange.succeeded if self.outcome == "success" else exchange.refused)
 

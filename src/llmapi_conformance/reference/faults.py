@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from llmapi_conformance.reference.fault import Fault
+from llmapi_conformance.reference.faults_gemini import GEMINI_FAULTS
+from llmapi_conformance.reference.faults_images import IMAGE_FAULTS
+from llmapi_conformance.reference.faults_responses import ALIAS_FAULTS, RESPONSES_FAULTS, SOCKET_FAULTS
+from llmapi_conformance.reference.faults_usage import USAGE_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault.
-
-    Attributes:
-        name: How it is switched on.
-        summary: What goes wrong, in one line.
-        provenance: Public threads that report the like of it; empty for a fault that is only imagined.
-        trigger: When it shows; otherwise the gateway conforms.
-        clauses: Ids of the clauses that it breaks.
-    """
-
-    name: str
-    summary: str
-    provenance: tuple[str, ...]
-    trigger: str
-    clauses: tuple[str, ...] = ()
-
+__all__ = ("FAULTS", "Fault")
 
 _ALL: Final = (
     # Of the catalogue of real defects.
@@ -217,4 +204,13 @@ _ALL: Final = (
         "a client that disconnects early",
     ),
 )
-FAULTS: Final[Mapping[str, Fault]] = MappingProxyType({fault.name: fault for fault in _ALL})
+_EVERY: Final = (
+    *_ALL,
+    *RESPONSES_FAULTS,
+    *SOCKET_FAULTS,
+    *ALIAS_FAULTS,
+    *GEMINI_FAULTS,
+    *IMAGE_FAULTS,
+    *USAGE_FAULTS,
+)
+FAULTS: Final[Mapping[str, Fault]] = MappingProxyType({fault.name: fault for fault in _EVERY})

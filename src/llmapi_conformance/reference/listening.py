@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from typing import TYPE_CHECKING
 
@@ -44,10 +45,12 @@ async def listening(app: ASGIApplication, *, host: str = "127.0.0.1", port: int 
     Raises:
         OSError: The address can't be bound.
     """
+    logging.getLogger("uvicorn.error").addFilter(_no_false_alarm)
     bound = bind(host, port)
     config = uvicorn.Config(
         _quiet_when_cancelled(app),
         http="httptools",
+        ws="websockets-sansio",
         interface="asgi3",
         lifespan="off",
         log_config=None,
@@ -121,6 +124,11 @@ async def _close(server: uvicorn.Server) -> None:
         task.cancel()
     if answering:
         await asyncio.wait(answering, timeout=_CANCEL_SECONDS)
+
+
+def _no_false_alarm(record: logging.LogRecord) -> bool:
+    """Drop uvicorn's complaint about a WebSocket that was refused with an answer: that handshake is never completed."""
+    return "without completing handshake" not in record.getMessage()
 
 
 def _quiet_when_cancelled(app: ASGIApplication) -> ASGIApplication:

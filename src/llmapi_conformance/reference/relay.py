@@ -28,6 +28,7 @@ _READ_BYTES = 64 * 1024
 _CONNECT_SECONDS = 5.0
 _CLOSING_SECONDS = 1.5
 _SETTLE_SECONDS = 0.005
+_PASSING_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ async def relaying(
     *,
     origin_host: str = "127.0.0.1",
     listener: socket.socket | None = None,
+    links: Links | None = None,
 ) -> AsyncIterator[int]:
     """Relay HTTP/1.1 connections to an origin until the block ends.
 
@@ -85,15 +87,17 @@ async def relaying(
         origin_host: The address of that server.
         listener: A bound socket to listen on (see `listening.bind`); by default a free port of 127.0.0.1. The relay
             closes it.
+        links: Where the open connections are noted, for an origin that ends them itself.
 
     Yields:
         The port of the relay.
     """
     bound = listener if listener is not None else bind()
     running: set[asyncio.Task[None]] = set()
+    noted = links if links is not None else Links()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(_relay(_Client(reader, writer), origin_host, origin_port, rule))
+        task = asyncio.create_task(_relay(_Client(reader, writer), origin_host, origin_port, rule, noted))
         running.add(task)
         task.add_done_callback(running.discard)
 
@@ -133,6 +137,35 @@ class _Client:
             self.writer.close()
 
 
+class Links:
+    """The open connections of a relay, by the port that the origin sees at the other end.
+
+    After 101 there are no more responses that an origin could ask a treatment for; so it ends such a connection here.
+    """
+
+    def __init__(self) -> None:
+        self._clients: dict[int, _Client] = {}
+
+    def add(self, origin: asyncio.StreamWriter, client: _Client) -> None:
+        """Note a connection."""
+        self._clients[_port(origin)] = client
+
+    def remove(self, origin: asyncio.StreamWriter) -> None:
+        """Forget a connection."""
+        self._clients.pop(_port(origin), None)
+
+    async def reset(self, port: int) -> None:
+        """Reset the client's connection, after what the origin has written so far; nothing happens if it is gone."""
+        if port in self._clients:
+            client = self._clients[port]
+            await asyncio.sleep(_PASSING_SECONDS)
+            await client.end(End.RESET)
+
+
+def _port(origin: asyncio.StreamWriter) -> int:
+    return int(origin.get_extra_info("sockname")[1])
+
+
 @dataclass(frozen=True, slots=True)
 class _Body:
     """How the body of a response is framed."""
@@ -148,11 +181,12 @@ class _Body:
         return b"0\r\n\r\n" if self.chunked else b""
 
 
-async def _relay(client: _Client, host: str, port: int, rule: Rule) -> None:
+async def _relay(client: _Client, host: str, port: int, rule: Rule, links: Links) -> None:
     origin: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             reader, origin = await asyncio.open_connection(host, port, limit=_HEAD_BYTES)
+        links.add(origin, client)
         requests = _Requests()
         up = asyncio.create_task(_pass_requests(client.reader, origin, requests))
         down = asyncio.create_task(_pass_responses(reader, client, requests, rule))
@@ -172,6 +206,7 @@ async def _relay(client: _Client, host: str, port: int, rule: Rule) -> None:
         raise
     finally:
         if origin is not None:
+            links.remove(origin)
             origin.transport.abort()
         client.writer.close()
 

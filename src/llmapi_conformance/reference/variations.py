@@ -20,7 +20,11 @@ class Variation:
 
 
 _ALL: Final = (
-    Variation("C1", "no space after the colon of `data:` and `event:`", "WHATWG HTML 9.2.6: the space is optional"),
+    Variation(
+        "C1",
+        "no space after the colon of `data:` and `event:`, Gemini aside",
+        "WHATWG HTML 9.2.6: the space is optional",
+    ),
     Variation("C2", "lines of a stream end with CRLF", "WHATWG HTML 9.2.5: LF, CR and CRLF end a line"),
     Variation("C3", "comments, and on Messages pings, between the events before the end", "rules A-S12, section 9"),
     Variation("C4a", "events that come together leave in one write", "a write is no message border in HTTP"),
@@ -30,6 +34,17 @@ _ALL: Final = (
     Variation("C8", "message_start counts one output token", "rule A-S6: message_delta has the last word"),
     Variation("C9", "the first Chat delta is the role alone, an empty text delta comes before the end", "rule C-S3"),
     Variation("C12", "JSON answers come chunked, without Content-Length", "RFC 9112 section 6.3"),
+    Variation("C16", "[DONE] follows the terminal event of a Responses stream", "rule R-S7: 0 or 1, the last"),
+    Variation("V1", "keepalive events on Responses streams", "rule R-S11: they take a sequence number"),
+    Variation(
+        "V2", "stored Responses can be continued, but neither read nor deleted", "F5.11: only POST is documented"
+    ),
+    Variation("V3", "a WebSocket turn that fails on the way ends with an error", "section 6: terminal or error"),
+    Variation("C17", "pictures come as url where no response_format is asked for", "rule I-N2: either of the two"),
+    Variation(
+        "V5", "Gemini's answers leave out an index and counts of 0", "proto3 JSON: default values may be omitted"
+    ),
+    Variation("V6", "one partial picture comes, however many were asked for", "rule I-S1: fewer than asked for"),
     Variation("C14", "error messages are worded otherwise; documented literals stay", "F9.10: only literals are fixed"),
 )
 VARIATIONS: Final[Mapping[str, Variation]] = MappingProxyType({variation.name: variation for variation in _ALL})

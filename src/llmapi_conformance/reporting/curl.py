@@ -1,4 +1,4 @@
-"""An exchange as a curl line that can be pasted into a shell once the key is exported."""
+"""An exchange as a line that can be pasted into a shell once the key is exported: curl, or Python for a WebSocket."""
 
 from __future__ import annotations
 
@@ -14,17 +14,32 @@ LONGEST_BODY = 4_000
 """Bytes of a request body that still make a readable line."""
 _MARKER = re.compile(r"\[\[key:([A-Za-z0-9_:+.\-]+)\]\]")
 _OURS = frozenset({"host", "content-length", "accept-encoding", "user-agent", "connection"})
+_HANDSHAKE = frozenset({"upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"})
+# Messages are sent without waiting for an answer; what comes back is printed until the gateway closes.
+_TALK = (
+    "import sys; from websockets.sync.client import connect; url, *rest = sys.argv[1:]; border = rest.index('--'); "
+    "talk = connect(url, compression=None, additional_headers=[part.split(': ', 1) for part in rest[:border]]); "
+    "[talk.send(part) for part in rest[border + 1:]]; [print(part, flush=True) for part in talk]"
+)
 
 
 def curl_line(exchange: Exchange, base_url: str) -> str:
-    """The request as one curl command; keys are shell variables such as ``$KEY_GENERAL_OPENAI``.
+    """The request as one command; keys are shell variables such as ``$KEY_GENERAL_OPENAI``.
+
+    It is a curl command. For a WebSocket that was opened it is a Python command with the ``websockets`` library, which
+    this tool depends on, because curl can't send messages from a command line: it sends the same text messages at once.
 
     Args:
         exchange: Redacted, as always.
         base_url: Of the target; a path in it is part of the recorded request target already.
     """
+    if exchange.upgraded:
+        return _websocket_line(exchange, base_url)
     request = exchange.request
+    ours = _OURS if exchange.mode != "websocket" else _OURS - {"connection"}
     parts = ["curl", "-sS", "-i"]
+    if exchange.mode == "websocket":
+        parts.append("--http1.1")
     if exchange.mode == "stream":
         parts.append("-N")
     if request.method == "HEAD":
@@ -36,20 +51,48 @@ def curl_line(exchange: Exchange, base_url: str) -> str:
     origin = urlsplit(base_url)
     parts.append(_quoted(f"{origin.scheme}://{origin.netloc}{request.target}"))
     for name, value in request.headers:
-        if name.lower() not in _OURS:
+        if name.lower() not in ours:
             parts += ["-H", _quoted(f"{name}: {value}" if value else f"{name};")]
     if request.body:
         parts += ["--data-binary", _body(exchange)]
     return " ".join(parts)
 
 
+def _websocket_line(exchange: Exchange, base_url: str) -> str:
+    origin = urlsplit(base_url)
+    scheme = "wss" if origin.scheme == "https" else "ws"
+    parts = ["python3", "-c", shlex.quote(_TALK), _quoted(f"{scheme}://{origin.netloc}{exchange.request.target}")]
+    for name, value in exchange.request.headers:
+        if name.lower() not in _OURS | _HANDSHAKE:
+            parts.append(_quoted(f"{name}: {value}"))
+    parts.append("--")
+    left_out = 0
+    for message in exchange.conversation:
+        if not message.sent:
+            continue
+        text = _text(message.data) if message.kind == "text" and message.whole else ""
+        if text:
+            parts.append(_quoted(text))
+        else:
+            left_out += 1
+    if left_out:
+        parts.append(f" # without {left_out} messages that fit into no line, in the recording as {exchange.id}")
+    return " ".join(parts)
+
+
+def _text(data: bytes) -> str:
+    """Text that fits into a line; empty when it does not."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
+    return "" if len(data) > LONGEST_BODY or "\0" in text else text
+
+
 def _body(exchange: Exchange) -> str:
     body = exchange.request.body
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        text = ""
-    if not text or len(body) > LONGEST_BODY or "\0" in text or text.startswith("@"):
+    text = _text(body)
+    if not text or text.startswith("@"):
         name = re.sub(r"[^A-Za-z0-9]+", "-", exchange.id)
         return f"@body-of-{name}.bin  # {len(body)} bytes, in the recording as {exchange.id}"
     return _quoted(text)

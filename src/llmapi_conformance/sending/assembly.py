@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from llmapi_conformance.wire.capture import captured_raw_request, captured_request
 from llmapi_conformance.wire.message import Deadlines, Origin, WireRequest, complete_headers, encode_field
+from llmapi_conformance.wire.websocket import upgrade_request
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Headers, Mode, Request, Response
@@ -41,8 +42,19 @@ class Assembled:
         return captured_request(self.wire, complete_headers(self.wire, origin), redactor)
 
 
-def assemble(outgoing: Outgoing, target: Target, role: str, origin: Origin) -> Assembled:
-    """Put a request together for a target."""
+def assemble(
+    outgoing: Outgoing, target: Target, role: str, origin: Origin, *, upgrade: bool = False, deflate: bool = False
+) -> Assembled:
+    """Put a request together for a target.
+
+    Args:
+        outgoing: What the scenario asks for.
+        target: The gateway.
+        role: Whose headers of the target file go along.
+        origin: Of the target.
+        upgrade: Whether it asks for a WebSocket.
+        deflate: Whether it then offers compression.
+    """
     prefix = urlsplit(target.base_url).path
     path = prefix + outgoing.target if outgoing.target.startswith("/") else outgoing.target
     query = outgoing.query_key
@@ -65,6 +77,8 @@ def assemble(outgoing: Outgoing, target: Target, role: str, origin: Origin) -> A
         abort_after_events=outgoing.abort_after_events,
         on_event=outgoing.on_event,
     )
+    if upgrade:
+        wire = upgrade_request(wire, deflate=deflate)
     secrets = {
         credential.reveal().strip(): f"[[{credential.marker}]]"
         for credential in (*(one.credential for one in outgoing.auth), query)
@@ -75,9 +89,18 @@ def assemble(outgoing: Outgoing, target: Target, role: str, origin: Origin) -> A
 
 
 def mode_of(outgoing: Outgoing, response: Response | None) -> Mode:
-    """Whether the request asks for a stream; where its ``stream`` is no boolean, the answer decides."""
+    """Whether the request asks for server-sent events; where its ``stream`` is no boolean, the answer decides.
+
+    Gemini's path and query ask for them (G-stream), without ``alt=sse`` it answers a plain JSON array; a form asks in a
+    field.
+    """
+    path, _, query = outgoing.target.partition("?")
+    if path.endswith(":streamGenerateContent"):
+        return "stream" if "alt=sse" in query.split("&") else "plain"
     if b'"stream"' not in outgoing.body:
         return "plain"
+    if b'name="stream"\r\n\r\ntrue\r\n' in outgoing.body:
+        return "stream"
     try:
         body = json.loads(outgoing.body)
     except (ValueError, RecursionError):

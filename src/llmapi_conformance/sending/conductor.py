@@ -7,6 +7,7 @@ import hashlib
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,15 +24,18 @@ from llmapi_conformance.sending.credentials import Credential, bearer
 from llmapi_conformance.sending.lanes import Lanes
 from llmapi_conformance.sending.plan import Plan, declined, needed_by
 from llmapi_conformance.sending.session import Outgoing, Session
-from llmapi_conformance.wire.capture import captured_response
+from llmapi_conformance.sending.socket_session import SocketSession
+from llmapi_conformance.wire.capture import captured_frames, captured_response
 from llmapi_conformance.wire.http import HttpSender
 from llmapi_conformance.wire.message import Deadlines, Outcome, WireFailure, WireRequest
+from llmapi_conformance.wire.websocket import converse
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import AsyncIterator, Coroutine
 
     from llmapi_conformance.evidence.journal import Journal
     from llmapi_conformance.sending.scenario import Instance
+    from llmapi_conformance.sending.session import SocketScript
     from llmapi_conformance.target.keyring import Keyring
     from llmapi_conformance.target.profile import Profile
     from llmapi_conformance.target.target import Target
@@ -227,9 +231,7 @@ class Conductor:
     async def send(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Exchange:
         """Send, record and return one exchange (see ``sending.session.Gateway``)."""
         operation = self._operation(outgoing, instance.role)
-        lane = "shared" if (instance.key, instance.role) in self._own_keys else instance.scenario.lane
-        async with self._lanes.request(lane, self._gate_keys(instance)):
-            self.budget.spend(instance.key)
+        async with self._request(instance):
             assembled = assemble(outgoing, self.target, instance.role, self._http.origin)
             started_at = time.time()
             if assembled.raw is not None:
@@ -255,6 +257,56 @@ class Conductor:
         )
         self.keep(exchange)
         return exchange
+
+    async def converse(
+        self, instance: Instance, step: int, attempt: int, outgoing: Outgoing, script: SocketScript, *, deflate: bool
+    ) -> Exchange:
+        """Open a WebSocket, run the script over it, record and return (see ``sending.session.Gateway``)."""
+
+        async def turn() -> None:
+            self.budget.spend(instance.key)
+            await self._lanes.pace()
+
+        operation = self._operation(outgoing, instance.role)
+        async with self._request(instance):
+            assembled = assemble(outgoing, self.target, instance.role, self._http.origin, upgrade=True, deflate=deflate)
+            started_at = time.time()
+            conversation = await converse(
+                self._http.origin,
+                assembled.wire,
+                lambda socket: script(SocketSession(socket, turn)),
+                ssl_context=self._http.ssl_context,
+            )
+        redactor = self._redactor.with_secrets(assembled.secrets)
+        response, failure = captured_response(conversation.outcome, redactor)
+        exchange = Exchange(
+            scenario=instance.scenario.name,
+            parameters=instance.parameters,
+            step=step,
+            attempt=attempt,
+            operation=operation,
+            mode="websocket",
+            role=instance.role,
+            request=assembled.shown(self._http.origin, redactor),
+            response=response,
+            failure=failure,
+            started_at=started_at,
+            label=outgoing.label,
+            disturbed=outgoing.disturbs,
+            frames=captured_frames(conversation.frames, redactor),
+        )
+        self.keep(exchange)
+        if conversation.error is not None:
+            raise conversation.error
+        return exchange
+
+    @asynccontextmanager
+    async def _request(self, instance: Instance) -> AsyncIterator[None]:
+        """Hold what a request of this instance needs, and count it."""
+        lane = "shared" if (instance.key, instance.role) in self._own_keys else instance.scenario.lane
+        async with self._lanes.request(lane, self._gate_keys(instance)):
+            self.budget.spend(instance.key)
+            yield
 
     def _operation(self, outgoing: Outgoing, role: str) -> str:
         """The operation that a request means.

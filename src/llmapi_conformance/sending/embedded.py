@@ -22,7 +22,22 @@ START_DEADLINE = 30.0
 """Seconds until the reference gateway must have announced itself."""
 STOP_DEADLINE = 5.0
 """Seconds until it must have ended after its standard input was closed."""
-OFFERED = ("auth", "access", "errors", "http", "messages", "chat", "models", "usage")
+OFFERED = (
+    "auth",
+    "access",
+    "errors",
+    "http",
+    "messages",
+    "chat",
+    "responses",
+    "models",
+    "usage",
+    "websocket",
+    "aliases",
+    "gemini",
+    "antigravity",
+    "images",
+)
 """Surfaces that the reference gateway serves so far."""
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
+
+
+_inside: ContextVar[bool] = ContextVar("inside a request", default=False)
 
 
 class Gate:
@@ -91,17 +95,30 @@ class Lanes:
 
     @asynccontextmanager
     async def request(self, lane: str, keys: Iterable[str]) -> AsyncIterator[None]:
-        """Hold for one request a slot and what it shares with others."""
+        """Hold for one request a slot and what it shares with others.
+
+        A request that is sent in the midst of another one, by the same task, holds what that one holds: it must not
+        wait for somebody who waits for the other one to end.
+        """
+        if _inside.get():
+            await self.pace()
+            yield
+            return
         async with AsyncExitStack() as held:
             if lane in ("shared", "latency"):
                 await held.enter_async_context(self._everything.shared())
                 for key in sorted(set(keys)):
                     await held.enter_async_context(self._key(key).shared())
             await held.enter_async_context(self._slots)
-            await self._pace()
-            yield
+            await self.pace()
+            token = _inside.set(True)
+            try:
+                yield
+            finally:
+                _inside.reset(token)
 
-    async def _pace(self) -> None:
+    async def pace(self) -> None:
+        """Wait until the next request may start; a turn on a WebSocket is one too."""
         if not self._rate:
             return
         now = time.monotonic()

@@ -15,10 +15,14 @@ from llmapi_conformance.sending.credentials import Auth, Credential, bearer, mad
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
     from llmapi_conformance.sending.scenario import Instance
+    from llmapi_conformance.sending.socket_session import SocketSession
     from llmapi_conformance.target.target import Target
 
 Expect = Literal["success", "refusal", "any"]
+SocketScript = Callable[["SocketSession"], Awaitable[None]]
+"""Talks over an open WebSocket."""
 _TRANSIENT = {"success": frozenset({429, 502, 503, 504}), "refusal": frozenset({429}), "any": frozenset[int]()}
+_TRY_AGAIN_LATER = 1013  # registered with IANA for WebSocket close codes
 _UNSET: Any = object()
 UPSTREAM_DEADLINE = 5.0
 """Seconds until the upstream's log must show what a scenario waits for."""
@@ -84,6 +88,11 @@ class Gateway(Protocol):
 
     async def send(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Exchange:
         """Send, record and return."""
+
+    async def converse(
+        self, instance: Instance, step: int, attempt: int, outgoing: Outgoing, script: SocketScript, *, deflate: bool
+    ) -> Exchange:
+        """Open a WebSocket, run the script over it, record and return; what the script raises is raised after that."""
 
     async def control(self, instance: Instance, step: int, method: str, url: str, operation: str) -> Exchange:
         """Ask a control port of ours; not a request to the gateway, and not yet kept."""
@@ -276,6 +285,68 @@ class Session:
             Outgoing(method, target, (), body, self._auth(auth), operation=operation, label=label, head=head), expect
         )
 
+    async def websocket(
+        self,
+        path: str,
+        script: SocketScript,
+        *,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        query: Mapping[str, str] | None = None,
+        auth: Auth | Iterable[Auth] | None = None,
+        query_key: Credential | None = None,
+        expect: Expect = "success",
+        operation: str | None = None,
+        label: str = "",
+        disturbs: bool = False,
+        deflate: bool = False,
+    ) -> Exchange:
+        """Open a WebSocket, run a script over it, close it, and return the exchange with its frames.
+
+        The script runs only when the gateway switches protocols; a refusal is an answer like any other. Opening counts
+        as one request, each ``response.create`` as another.
+
+        Args:
+            path: Below the target's base URL.
+            script: Talks; an open WebSocket is closed with 1000 when it returns.
+            headers: Further headers; those of the handshake replace ours.
+            query: Query parameters.
+            auth: As in ``request``.
+            query_key: As in ``request``.
+            expect: As in ``request``, for the answer to the handshake. With ``success`` the scenario is also
+                inconclusive when an error message says 429, 502, 503 or 504, or the gateway closes with 1013 (try again
+                later) before its first message; a script is never run twice.
+            operation: As in ``request``.
+            label: As in ``request``.
+            disturbs: As in ``request``.
+            deflate: Offer compression (RFC 7692).
+
+        Raises:
+            ScenarioStopped: The gateway gave no answer that could be judged, or does not offer the operation.
+            BudgetExceeded: A request or turn would break a limit; it was not sent.
+        """
+        listed = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+        target = path + ("?" + urlencode(query, quote_via=quote) if query else "")
+        outgoing = Outgoing(
+            "GET",
+            target,
+            listed,
+            b"",
+            self._auth(auth),
+            operation=operation,
+            query_key=query_key,
+            label=label,
+            disturbs=disturbs,
+        )
+        self._step += 1
+        step = self._step
+        exchange = await self._until_telling(
+            lambda attempt: self._gateway.converse(self._instance, step, attempt, outgoing, script, deflate=deflate),
+            expect,
+        )
+        if expect == "success" and (reason := _transient_talk(exchange)):
+            raise ScenarioStopped(ResultStatus.INCONCLUSIVE, reason)
+        return exchange
+
     async def upstream_log(
         self, nonce: str = "", *, until: Callable[[list[dict[str, Any]]], bool] | None = None
     ) -> Exchange:
@@ -319,9 +390,15 @@ class Session:
     async def _send(self, outgoing: Outgoing, expect: Expect) -> Exchange:
         self._step += 1
         step = self._step
+        return await self._until_telling(
+            lambda attempt: self._gateway.send(self._instance, step, attempt, outgoing), expect
+        )
+
+    async def _until_telling(self, send: Callable[[int], Awaitable[Exchange]], expect: Expect) -> Exchange:
+        """Send until the answer says something about the behaviour under judgement, or the retries are spent."""
         attempt = 1
         while True:
-            exchange = await self._gateway.send(self._instance, step, attempt, outgoing)
+            exchange = await send(attempt)
             reason = _transient(exchange, expect)
             if not reason:
                 return exchange
@@ -338,4 +415,16 @@ def _transient(exchange: Exchange, expect: Expect) -> str:
         return exchange.failure
     if exchange.status in _TRANSIENT[expect]:
         return f"{exchange.request.method} {exchange.request.path} was answered with {exchange.status}"
+    return ""
+
+
+def _transient_talk(exchange: Exchange) -> str:
+    """Why a WebSocket that was opened says nothing about the behaviour under judgement; empty when it does."""
+    for message in exchange.messages:
+        status = message.json.get("status")
+        if message.json.get("type") == "error" and isinstance(status, int) and status in _TRANSIENT["success"]:
+            return f"an error message on {exchange.request.path} had status {status}"
+    close = exchange.close
+    if close and close.by == "gateway" and close.code == _TRY_AGAIN_LATER and not exchange.body:
+        return f"the gateway closed {exchange.request.path} with {close.code}, try again later"
     return ""

@@ -1,1 +1,1 @@
-"""Bytes and times: the HTTP client and the raw sender."""
+"""Bytes and times: the HTTP client, the raw sender and the WebSocket."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from llmapi_conformance.evidence.exchange import Chunk, Request, Response
 from llmapi_conformance.wire.message import WireAnswer, WireFailure
 
 if TYPE_CHECKING:
-    from llmapi_conformance.evidence.exchange import Headers
+    from collections.abc import Sequence
+
+    from llmapi_conformance.evidence.exchange import Frame, Headers
     from llmapi_conformance.evidence.redaction import Redactor
     from llmapi_conformance.wire.message import WireRequest
 
@@ -65,3 +68,18 @@ def captured_response(outcome: WireAnswer | WireFailure, redactor: Redactor) -> 
         ),
         "",
     )
+
+
+def captured_frames(frames: Sequence[Frame], redactor: Redactor) -> tuple[Frame, ...]:
+    """The frames of a WebSocket, redacted, also across the borders of fragments and messages.
+
+    The messages of one side are one text to the redactor, its control frames another.
+    """
+    kept = list(frames)
+    for sent in (True, False):
+        for control in (True, False):
+            places = [i for i, frame in enumerate(frames) if (frame.sent, frame.is_control) == (sent, control)]
+            redacted = redactor.redact_chunks([(frames[place].at, frames[place].data) for place in places])
+            for place, (at, data) in zip(places, redacted, strict=True):
+                kept[place] = replace(frames[place], at=round(at, 6), data=_kept(data) if sent else data)
+    return tuple(kept)

@@ -7,10 +7,16 @@ from typing import Literal
 
 from llmapi_conformance.wire.message import Deadlines, FailureKind
 
-Phase = Literal["connect", "head", "body"]
+Phase = Literal["connect", "head", "body", "socket"]
 
 # Senders give connecting and the TLS handshake a limit each; ours is the net below theirs.
 _GRACE = 0.5
+_MISSING: dict[Phase, str] = {
+    "connect": "no connection stood",
+    "head": "no response head was complete",
+    "body": "the body had not ended",
+    "socket": "the WebSocket was still open",
+}
 
 
 class PhaseTimer:
@@ -41,6 +47,11 @@ class PhaseTimer:
         self.phase = "body"
         self._set(self._deadlines.idle)
 
+    def upgraded(self) -> None:
+        """A WebSocket stands: whoever uses it bounds each wait, and only the limit of the whole is left here."""
+        self.phase = "socket"
+        self._set(self._deadlines.total)
+
     def _set(self, seconds: float) -> None:
         if not self._timeout.expired():
             self._timeout.reschedule(min(self._loop.time() + seconds, self._end))
@@ -50,16 +61,13 @@ class PhaseTimer:
         """What the passed deadline means."""
         limits = self._deadlines
         if self._loop.time() >= self._end:
-            missing = {"connect": "no connection stood", "head": "no response head was complete"}.get(
-                self.phase, "the body had not ended"
-            )
-            return f"{missing} after {limits.total:g} s, the limit for the whole exchange"
+            return f"{_MISSING[self.phase]} after {limits.total:g} s, the limit for the whole exchange"
         match self.phase:
             case "connect":
                 return f"no connection stood after {limits.connect:g} s"
             case "head":
                 return f"no complete response head arrived within {limits.first_byte:g} s"
-            case "body":
+            case _:
                 return f"nothing of the body arrived for {limits.idle:g} s"
 
     @property

@@ -38,6 +38,16 @@ class Reception:
         self.events = 0
         self.stop: Ending | None = Ending.ABORTED if request.abort_after_events == 0 else None
 
+    @property
+    def status(self) -> int:
+        """The status code."""
+        return self._head[0]
+
+    @property
+    def headers(self) -> Headers:
+        """As in ``WireAnswer``."""
+        return self._head[2]
+
     async def feed(self, at: float, data: bytes) -> None:
         """Take bytes that arrived at ``at`` seconds, and call back for each event that they complete."""
         room = self._request.body_limit - self._length

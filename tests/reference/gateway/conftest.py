@@ -14,12 +14,14 @@ import pytest
 
 from llmapi_conformance.reference.gateway import GatewaySettings, running_gateway
 from llmapi_conformance.reference.upstream import UpstreamSettings, running_upstream
+from tests.reference.gateway.fake_upstream import fake_upstream
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
     from llmapi_conformance.reference.gateway import RunningGateway
     from llmapi_conformance.reference.upstream import LogEntry, RunningUpstream
+    from tests.reference.gateway.fake_upstream import FakeUpstream
 
 MODEL = {"general:anthropic": "claude-sonnet-4-5", "general:openai": "gpt-5.1"}
 MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
@@ -51,11 +53,16 @@ class House:
     def start(self, **settings: Any) -> Site:
         upstream = {"upstream_url": self.upstream.base_url, "upstream_key": self.upstream.provider_key}
         gateway = self.run(self._stack.enter_async_context(running_gateway(GatewaySettings(**(upstream | settings)))))
-        return Site(gateway, self.upstream)
+        site = Site(gateway, self.upstream)
+        self._stack.callback(site.client.close)
+        return site
+
+    def fake(self, **settings: Any) -> tuple[Site, FakeUpstream]:
+        """A gateway in front of an upstream that says what a test wants."""
+        fake = self.run(self._stack.enter_async_context(fake_upstream()))
+        return self.start(upstream_url=fake.url, **settings), fake
 
     def close(self) -> None:
-        for site in self._sites.values():
-            site.client.close()
         self.run(self._stack.aclose())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(_PATIENCE)

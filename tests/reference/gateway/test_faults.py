@@ -10,6 +10,10 @@ import pytest
 
 from llmapi_conformance.reference.faults import FAULTS
 from llmapi_conformance.reference.gateway.faulty import IMPLEMENTED
+from tests.reference.gateway.gemini_proofs import GEMINI_PROOFS
+from tests.reference.gateway.images_proofs import IMAGE_PROOFS
+from tests.reference.gateway.responses_proofs import RESPONSES_PROOFS
+from tests.reference.gateway.usage_proofs import USAGE_PROOFS
 
 MESSAGES, CHAT, COUNT, MODELS = "/v1/messages", "/v1/chat/completions", "/v1/messages/count_tokens", "/v1/models"
 CLAUDE, GPT, IMAGE = "general:anthropic", "general:openai", "image:batch"
@@ -244,9 +248,12 @@ PROOFS: dict[str, tuple[Any, Any, Any]] = {
     ),
     "M11": (lambda site: site.post(MESSAGES, CLAUDE, {}).json().get("type"), "error", None),
     "M13": (
-        lambda site: [status(site.ask(MESSAGES, CLAUDE, "x", max_tokens=wrong)) for wrong in (0, -5, "7")],
-        [400] * 3,
-        [200] * 3,
+        lambda site: [
+            *(status(site.ask(MESSAGES, CLAUDE, "x", max_tokens=wrong)) for wrong in (0, -5, "7")),
+            status(site.post("/v1/responses", GPT, {"model": "gpt-5.1", "input": "x", "max_output_tokens": 0})),
+        ],
+        [400] * 4,
+        [200] * 4,
     ),
     "M14": (
         lambda site: [
@@ -307,6 +314,10 @@ PROOFS: dict[str, tuple[Any, Any, Any]] = {
     "K02": (passed_back, set(), {"set-cookie", "x-internal-host", "x-goog-api-key"}),
     "L01": (lambda site: len(site.get(MODELS, CLAUDE).json()["data"]), 2, 4),
     "D01": (goes_on, False, True),
+    **RESPONSES_PROOFS,
+    **GEMINI_PROOFS,
+    **IMAGE_PROOFS,
+    **USAGE_PROOFS,
 }
 
 

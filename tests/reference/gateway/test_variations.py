@@ -10,7 +10,10 @@ import pytest
 
 from llmapi_conformance.reference.gateway.varied import IMPLEMENTED
 from llmapi_conformance.reference.variations import VARIATIONS, variations_named
+from tests.reference.gateway import sockets
+from tests.reference.gateway.responding import PATH, ask
 
+BROKEN = "@upstream echo chunks=5 eof after=2\nabcde"
 MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
 CELLS = [(path, role) for path in (MESSAGES, CHAT) for role in ("general:anthropic", "general:openai")]
 TEXT = "Grüße, 世界! 👩‍👩‍👧"
@@ -65,6 +68,38 @@ def has_length(site: Any) -> bool:
     return "content-length" in site.get("/v1/models", "general:openai").headers
 
 
+def responses(site: Any) -> str:
+    return str(ask(site, "@upstream echo\nabc", stream=True).text)
+
+
+def stored(site: Any) -> int:
+    response_id = ask(site, "x").json()["id"]
+    return int(site.get(f"{PATH}/{response_id}", "general:openai").status_code)
+
+
+def last_of_turn(site: Any) -> str:
+    with sockets.socket(site) as talk:
+        return str(talk.turn(BROKEN)[-1]["type"])
+
+
+def pictures(site: Any) -> tuple[list[str], int]:
+    body = {"prompt": "x", "size": "64x64", "n": 2}
+    data = site.post("/v1/images/generations", "general:openai", body).json()["data"]
+    return list(data[0]), len(data)
+
+
+def partials(site: Any) -> int:
+    body = {"prompt": "x", "size": "64x64", "stream": True, "partial_images": 3}
+    return int(site.post("/v1/images/generations", "general:openai", body).text.count("event: image_generation.part"))
+
+
+def gemini(site: Any) -> dict[str, Any]:
+    body = {"contents": [{"parts": [{"text": "x"}]}]}
+    url = "/v1beta/models/gemini-2.5-flash:generateContent"
+    candidate: dict[str, Any] = site.post(url, "general:gemini", body).json()["candidates"][0]
+    return candidate
+
+
 # variation -> what is observed, and whether it differs so from the plain gateway
 SHOWN: dict[str, Any] = {
     "C1": lambda plain, varied: "data:{" in raw(varied) and "data: " not in raw(varied) and "data: {" in raw(plain),
@@ -87,6 +122,18 @@ SHOWN: dict[str, Any] = {
         and chat_deltas(plain)[0] != {"role": "assistant"}
     ),
     "C12": lambda plain, varied: has_length(plain) and not has_length(varied),
+    "C16": lambda plain, varied: (
+        responses(varied).endswith("data: [DONE]\n\n")
+        and responses(varied).count("[DONE]") > responses(plain).count("[DONE]")
+    ),
+    "V1": lambda plain, varied: (
+        responses(varied).count("event: keepalive") > responses(plain).count("event: keepalive")
+    ),
+    "V2": lambda plain, varied: (stored(plain), stored(varied)) == (200, 404),
+    "V3": lambda plain, varied: (last_of_turn(plain), last_of_turn(varied)) == ("response.failed", "error"),
+    "C17": lambda plain, varied: (pictures(plain), pictures(varied)) == ((["b64_json"], 2), (["url"], 2)),
+    "V5": lambda plain, varied: "index" in gemini(plain) and "index" not in gemini(varied),
+    "V6": lambda plain, varied: (partials(plain), partials(varied)) == (3, 1),
     "C14": lambda plain, varied: message(varied) != message(plain) and message(plain) in message(varied),
 }
 

@@ -24,6 +24,11 @@ FUNCTION_TOOLS: list[Document] = [
     {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}},
     {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}},
 ]
+RESPONSE_TOOLS: list[Document] = [
+    {"type": "function", "name": "look_up", "parameters": {"type": "object"}},
+    {"type": "function", "name": "add", "parameters": {"type": "object"}},
+]
+DECLARED_TOOLS: list[Document] = [{"functionDeclarations": [{"name": "look_up"}, {"name": "add"}]}]
 
 
 def message(text: Any, **fields: Any) -> Document:
@@ -37,6 +42,18 @@ def message(text: Any, **fields: Any) -> Document:
 
 def completion(text: Any, **fields: Any) -> Document:
     return {"model": "gpt-5.1", "messages": [{"role": "user", "content": text}], **fields}
+
+
+def response(text: Any, **fields: Any) -> Document:
+    return {"model": "gpt-5.1", "input": text, **fields}
+
+
+def content(text: str, **fields: Any) -> Document:
+    return {"contents": [{"role": "user", "parts": [{"text": text}]}], **fields}
+
+
+def image(prompt: str, **fields: Any) -> Document:
+    return {"prompt": prompt, "size": "64x64", **fields}
 
 
 @dataclass(frozen=True)
@@ -80,6 +97,16 @@ class Talk:
     def chat(self, body: Any) -> httpx2.Response:
         return self.client.post(self.upstream.base_url + "/v1/chat/completions", json=body, headers=openai())
 
+    def responses(self, body: Any, below: str = "") -> httpx2.Response:
+        return self.client.post(self.upstream.base_url + "/v1/responses" + below, json=body, headers=openai())
+
+    def gemini(self, body: Any, action: str = "generateContent", model: str = "gemini-2.5-flash") -> httpx2.Response:
+        url = f"{self.upstream.base_url}/v1beta/models/{model}:{action}"
+        return self.client.post(url, json=body, headers=google())
+
+    def images(self, body: Any) -> httpx2.Response:
+        return self.client.post(self.upstream.base_url + "/v1/images/generations", json=body, headers=openai())
+
     def log(self, nonce: str) -> list[Document]:
         answer = self.client.get(self.upstream.control_url + "/log", params={"nonce": nonce})
         requests = answer.json()["requests"]
@@ -105,6 +132,10 @@ def anthropic(**headers: str) -> dict[str, str]:
 
 def openai() -> dict[str, str]:
     return {"authorization": f"Bearer {KEY}"}
+
+
+def google() -> dict[str, str]:
+    return {"x-goog-api-key": KEY}
 
 
 def base64url(text: str) -> str:

@@ -103,6 +103,13 @@ def test_the_prompt_includes_what_was_cached(talk: Talk) -> None:
     assert usage["prompt_tokens_details"]["cached_tokens"] == 3
 
 
+def test_thoughts_are_counted_but_not_shown(talk: Talk) -> None:
+    answer = talk.chat(completion("@upstream echo thinking usage=30,20,3\nabc")).json()
+    assert answer["choices"][0]["message"]["content"] == "abc"
+    assert answer["usage"]["completion_tokens_details"]["reasoning_tokens"] == 12
+    assert answer["usage"]["completion_tokens"] == 20
+
+
 def test_argument_text_is_carried_to_the_character(talk: Talk) -> None:
     text = '{ "b":1.0,\n"b":1e400 }'
     body = completion("@upstream tool_calls=1 arguments=" + base64url(text), tools=FUNCTION_TOOLS)

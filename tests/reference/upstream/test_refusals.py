@@ -146,7 +146,7 @@ def test_unknown_fields_are_taken_and_logged(talk: Talk) -> None:
 
 def test_unknown_paths_and_methods_have_the_vendors_envelope(talk: Talk) -> None:
     base = talk.upstream.base_url
-    for path in ("/", "/v1", "/v1/messages/", "/v1/responses"):
+    for path in ("/", "/v1", "/v1/messages/", "/v1/other"):
         assert talk.client.post(base + path).json()["error"]["param"] is None
         assert talk.client.post(base + path, headers=anthropic()).json()["error"]["type"] == "not_found_error"
     wrong = talk.client.get(base + "/v1/messages")

@@ -13,6 +13,13 @@ from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, or
 from llmapi_conformance.judging.oracles.envelopes import error_message, error_type, fits, name_of, shape_of
 
 _LONGEST_QUOTE: Final = 160
+_SERVED: Final = {
+    (Basis.DOCUMENTED, Level.MUST): "ACC-A01",
+    (Basis.DOCUMENTED, Level.SHOULD): "ACC-A02",
+    (Basis.PROTOCOL, Level.MUST): "ACC-A03",
+    (Basis.PROTOCOL, Level.SHOULD): "ACC-A04",
+}
+"""Clauses of cells that are served."""
 _OF_CONDITION: Final = {"disabled": "ACC-D03", "expired": "ACC-D03", "exhausted": "ACC-D05"}
 """Clauses of documented refusals that are due to the state of the key."""
 _COUNTED: Final = frozenset(
@@ -47,9 +54,9 @@ def clause_of(role: str, cell: Cell) -> str:
     if isinstance(cell, Unspecified):
         return ""
     if isinstance(cell, Allow):
-        return "ACC-A01" if cell.level is Level.MUST else "ACC-A02"
+        return _SERVED[cell.basis, cell.level]
     if cell.basis is Basis.ASSUMED:
-        return "ACC-D02"
+        return "ACC-D02" if role.startswith("image:") else "ACC-D09"
     if cell.basis is Basis.PROTOCOL:
         return "ACC-D07"
     # A key over its rate at an operation that its platform lacks: either refusal is documented, and may come first.
@@ -66,6 +73,18 @@ def what_the_group_has_is_served(matrix: AccessMatrix, exchange: Exchange) -> Ju
 def what_is_converted_is_served(matrix: AccessMatrix, exchange: Exchange) -> Judgement:
     """A key is served where the gateway converts for its platform (F5.17)."""
     yield from _judge_cell("ACC-A02", matrix, exchange)
+
+
+@oracle("ACC-A03")
+def what_its_protocol_has_is_served(matrix: AccessMatrix, exchange: Exchange) -> Judgement:
+    """A key of a Gemini group is served at every method of that protocol (F5.21, G-request)."""
+    yield from _judge_cell("ACC-A03", matrix, exchange)
+
+
+@oracle("ACC-A04")
+def what_its_prefix_has_is_served(matrix: AccessMatrix, exchange: Exchange) -> Judgement:
+    """A key of an Antigravity group is served at every method of Gemini's protocol under the prefix (F5.23)."""
+    yield from _judge_cell("ACC-A04", matrix, exchange)
 
 
 @oracle("ACC-D01")
@@ -130,6 +149,12 @@ def the_429_says_when_to_come_back(exchange: Exchange) -> Judgement:
         yield Deviation(
             "one Retry-After with seconds above 0, or with a date", f"Retry-After: {', '.join(values)}"[:_LONGEST_QUOTE]
         )
+
+
+@oracle("ACC-D09")
+def a_key_is_refused_under_another_groups_prefix(matrix: AccessMatrix, exchange: Exchange) -> Judgement:
+    """A general key of another group opens nothing under /antigravity (F5.23, F6.4)."""
+    yield from _judge_cell("ACC-D09", matrix, exchange)
 
 
 @oracle("ACC-E01")

@@ -44,7 +44,8 @@ class Run:
     """One run of a machine over a stream.
 
     Attributes:
-        key: The value that tells this run from others, ``None`` for a machine with one run.
+        key: The value that tells this run from others, a list of them where the machine is keyed by several members;
+            ``None`` for a machine with one run.
         steps: Number of events or elements that were its business.
         state: The state at its end, or where it went wrong.
         violation: The first thing wrong, or ``None``.
@@ -102,12 +103,23 @@ def run_machine(grammar: Grammar, machine: Machine, stream: EventStream, *, ende
     return tuple(_run(machine, key, subjects, ended=ended and not excused) for key, subjects in lines.values())
 
 
-def judge_machine(grammar: Grammar, name: str, exchange: Exchange) -> Judgement:
-    """Judge a stream by one machine of its grammar; a body that is no event stream is not looked at."""
-    if not reads_as_stream(exchange):
+def judge_machine(
+    grammar: Grammar, name: str, exchange: Exchange, stream: EventStream | None = None, *, ended: bool | None = None
+) -> Judgement:
+    """Judge a stream by one machine of its grammar; a body that is no event stream is not looked at.
+
+    Args:
+        grammar: The grammar.
+        name: The machine.
+        exchange: What arrived.
+        stream: Its events, where they come in another form than server-sent events.
+        ended: Whether the end may be judged; when omitted, it may where the stream ended by itself.
+    """
+    if stream is None and not reads_as_stream(exchange):
         return
     machine = grammar.machine(name)
-    for run in run_machine(grammar, machine, exchange.events, ended=ended_by_itself(exchange)):
+    whole = ended_by_itself(exchange) if ended is None else ended
+    for run in run_machine(grammar, machine, stream or exchange.events, ended=whole):
         where = f"{machine.name} {_spelled(run.key)}" if machine.keyed_by else f"the {machine.name}"
         yield Examined(f"events of {where}", run.steps or 1)
         if run.violation:
@@ -135,12 +147,21 @@ def _subjects(grammar: Grammar, machine: Machine, stream: EventStream) -> Iterat
         payload = event.payload()
         if not machine.over:
             name = _class_of(machine.classes, event_type(grammar, event), event.data, payload)
-            yield name, member(payload, machine.keyed_by) if machine.keyed_by else None, event
+            yield name, _key(machine, payload), event
             continue
         elements = member(payload, machine.over)
         for element in elements if isinstance(elements, list) else ():
             name = _class_of(machine.classes, "", "", element)
-            yield name, member(element, machine.keyed_by) if machine.keyed_by else None, event
+            yield name, _key(machine, element), event
+
+
+def _key(machine: Machine, value: Any) -> Any:
+    """What tells the run of a subject from others."""
+    if not machine.keyed_by:
+        return None
+    missing = ABSENT if machine.missing_key is None else machine.missing_key
+    found = [missing if (one := member(value, path)) is ABSENT else one for path in machine.keyed_by]
+    return found[0] if len(found) == 1 else [None if one is ABSENT else one for one in found]
 
 
 def _run(machine: Machine, key: Any, subjects: Iterable[tuple[str, ServerSentEvent]], *, ended: bool) -> Run:

@@ -11,7 +11,7 @@ from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On
 ANY: Final = On(outcome="any")
 STREAMS: Final = On(mode="stream", outcome="success")
 JSON_ANSWERS: Final = On(mode="plain", outcome="success")
-TEXT_ROUTES: Final = ("createMessage", "countMessageTokens", "createChatCompletion", "listModels")
+TEXT_ROUTES: Final = ("createMessage", "countMessageTokens", "createChatCompletion", "createResponse", "listModels")
 REQUEST_IDS: Final = ("request-id", "x-request-id")
 # Fields that are no lists: a second line changes or voids the first (RFC 9110 section 5.3).
 _SINGLETONS: Final = (

@@ -13,7 +13,7 @@ from llmapi_conformance.reference.gateway.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.requests import Request
+    from starlette.requests import HTTPConnection
 
     from llmapi_conformance.reference.gateway.keys import ApiKey, Platform
 
@@ -26,6 +26,9 @@ class Denial(Enum):
     FORBIDDEN = "forbidden"
     NOT_OFFERED = "not offered"
     NO_TOKEN_COUNT = "no token count"  # noqa: S105 - not a password
+    NO_IMAGES = "no images"
+    NOT_GEMINI = "not gemini"
+    NOT_ANTIGRAVITY = "not antigravity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Access:
     metered: bool = True
 
 
-def admit(request: Request, access: Access) -> ApiKey:
+def admit(request: HTTPConnection, access: Access) -> ApiKey:
     """Let a request in, or refuse it before a byte of its body is read.
 
     The order is: authentication, group, balance, rate limit. What is refused here costs nothing.
@@ -69,6 +72,10 @@ def admit(request: Request, access: Access) -> ApiKey:
 def _denied(denial: Denial) -> Refusal:
     if denial is Denial.NO_TOKEN_COUNT:
         return Refusal(404, "Token counting is not supported for this platform", literal=True)
+    if denial is Denial.NO_IMAGES:
+        return Refusal(404, "Images API is not supported for this platform", literal=True)
+    if denial in (Denial.NOT_GEMINI, Denial.NOT_ANTIGRAVITY):
+        return Refusal(400, f"API key group platform is {denial.value}")
     if denial is Denial.NOT_OFFERED:
         return Refusal(404, "This endpoint is not available for this key's platform group", kind="not_found_error")
     return Refusal(403, "An image key cannot call this endpoint: use a general key", kind="permission_error")

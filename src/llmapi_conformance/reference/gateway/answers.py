@@ -1,4 +1,4 @@
-"""JSON answers."""
+"""JSON answers, refusals among them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from llmapi_conformance.reference.gateway.documents import compact
+from llmapi_conformance.reference.gateway.envelopes import envelope, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from starlette.requests import HTTPConnection
+
+    from llmapi_conformance.reference.gateway.refusals import Refusal
 
 
 def json_answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -20,3 +25,9 @@ def json_answer(document: Any, status: int = 200, headers: Mapping[str, str] | N
 def json_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with the bytes of one JSON document, as they are."""
     return Response(body, status_code=status, headers=headers, media_type="application/json")
+
+
+def refused(asked: HTTPConnection, refusal: Refusal) -> Response:
+    """Answer with a refusal in the envelope of the path that was asked for."""
+    document = envelope(refusal, family_of(asked.url.path), asked.state.request_id)
+    return json_answer(document, refusal.status, refusal.headers)

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from llmapi_conformance.reference.gateway import chat, messages, models, usage
-from llmapi_conformance.reference.gateway.answers import json_answer
-from llmapi_conformance.reference.gateway.envelopes import envelope, family_of
+from llmapi_conformance.reference.gateway import (
+    antigravity,
+    chat,
+    gemini,
+    images,
+    messages,
+    models,
+    responses,
+    usage,
+    websocket,
+)
+from llmapi_conformance.reference.gateway.aliases import with_aliases
+from llmapi_conformance.reference.gateway.answers import refused
 from llmapi_conformance.reference.gateway.middleware import until_client_goes, with_delay, with_request_id
 from llmapi_conformance.reference.gateway.refusals import Refusal
 
@@ -21,13 +31,13 @@ if TYPE_CHECKING:
     from llmapi_conformance.reference.gateway.core import Core
 
 # A new surface is a module with its ROUTES.
-_SURFACES: Final = (messages, chat, models, usage)
+_SURFACES: Final = (messages, chat, responses, websocket, models, usage, gemini, antigravity, images)
 
 
 def public_app(core: Core) -> ASGIApp:
     """Build the ASGI application of one gateway."""
     app = Starlette(
-        routes=[route for surface in _SURFACES for route in surface.ROUTES],
+        routes=[*with_aliases(route for surface in _SURFACES for route in surface.ROUTES), websocket.NO_SUCH_SOCKET],
         exception_handlers={Refusal: _refused, HTTPException: _unrouted, Exception: _broken},
     )
     # A path with a slash more is another path: it is not served, and not redirected to one that is.
@@ -38,8 +48,7 @@ def public_app(core: Core) -> ASGIApp:
 
 async def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)  # noqa: S101 - Starlette's signature is wider than its promise
-    document = envelope(refusal, family_of(request.url.path), request.state.request_id)
-    return json_answer(document, refusal.status, refusal.headers)
+    return refused(request, refusal)
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:

@@ -25,14 +25,10 @@ async def read_object(request: Request) -> dict[str, Any]:
         Refusal: 413 for a body above the limit, 400 for an empty one, 415 for another media type, 400 for what isn't a
             JSON object.
     """
-    raw = await _read(request, core_of(request).settings.body_limit)
-    if not raw.strip():
-        raise Refusal(400, EMPTY_BODY)
+    raw = await read_bytes(request)
     content_type = request.headers.get("content-type")
     if content_type is not None and not _JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()):
         raise Refusal(415, "Content-Type must be application/json", kind="invalid_request_error")
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise Refusal(415, "Content-Encoding is not supported: send the body as it is", kind="invalid_request_error")
     try:
         document = parse(raw)
     except NotJsonError as error:
@@ -40,6 +36,20 @@ async def read_object(request: Request) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Refusal(400, "Request body must be a JSON object")
     return document
+
+
+async def read_bytes(request: Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        Refusal: 413 for a body above the limit, 400 for an empty one, 415 for one that is compressed.
+    """
+    raw = await _read(request, core_of(request).settings.body_limit)
+    if not raw.strip():
+        raise Refusal(400, EMPTY_BODY)
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Refusal(415, "Content-Encoding is not supported: send the body as it is", kind="invalid_request_error")
+    return raw
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -10,10 +10,13 @@ from llmapi_conformance.reference.gateway.access import Access, Denial, admit
 from llmapi_conformance.reference.gateway.answers import json_answer, json_bytes
 from llmapi_conformance.reference.gateway.bodies import read_object
 from llmapi_conformance.reference.gateway.convert.chat_request import chat_to_messages
+from llmapi_conformance.reference.gateway.convert.gemini_answer import gemini_to_message
+from llmapi_conformance.reference.gateway.convert.gemini_request import chat_to_gemini
+from llmapi_conformance.reference.gateway.convert.gemini_stream import gemini_to_messages_stream
 from llmapi_conformance.reference.gateway.convert.messages_answer import message_to_chat
 from llmapi_conformance.reference.gateway.convert.messages_stream import messages_to_chat_stream
 from llmapi_conformance.reference.gateway.core import core_of
-from llmapi_conformance.reference.gateway.models import require_model
+from llmapi_conformance.reference.gateway.models import owner_of, require_model
 from llmapi_conformance.reference.gateway.relay import Pipe, relay_chat, stream_answer, whole_answer
 from llmapi_conformance.reference.gateway.streams import CHAT_DIALECT
 from llmapi_conformance.reference.gateway.tally import Tally
@@ -28,21 +31,22 @@ if TYPE_CHECKING:
 
     from llmapi_conformance.reference.gateway.core import Core
 
-_ACCESS: Final = Access(
-    denied={"gemini": Denial.NOT_OFFERED, "antigravity": Denial.NOT_OFFERED, "batch": Denial.FORBIDDEN}
-)
+_ACCESS: Final = Access(denied={"batch": Denial.FORBIDDEN})
 
 
 async def chat_completions(request: Request) -> Response:
-    """Answer a Chat request: natively for an OpenAI group, over Messages for an Anthropic group (F5.17)."""
+    """Answer a Chat request in the protocol of the model's maker, converted where that is another (F5.17)."""
     key = admit(request, _ACCESS)
     body = await read_object(request)
     check_chat(body)
     require_model(body["model"], key.platform)
     core = core_of(request)
     tally = Tally(core.ledger, key, body["model"])
-    if key.platform == "openai":
+    owner = owner_of(body["model"], key.platform)
+    if owner == "openai":
         return await _native(core, body, tally)
+    if owner == "google":
+        return await _over_gemini(core, body, tally)
     return await _over_messages(core, body, core.upstream.anthropic_headers({}), tally)
 
 
@@ -82,6 +86,32 @@ async def _over_messages(core: Core, body: dict[str, Any], headers: dict[str, st
     if completion is None:
         raise refusal_of_failure(not_understood(), CHAT_DIALECT.family)
     tally.see_messages(document.get("usage"))
+    tally.book()
+    return json_answer(completion)
+
+
+async def _over_gemini(core: Core, body: dict[str, Any], tally: Tally) -> Response:
+    model, question = body["model"], chat_to_gemini(body)
+    path, headers = f"/v1beta/models/{model}", core.upstream.google_headers()
+    if body.get("stream"):
+        asked = wants_usage(body)
+        return await stream_answer(
+            core.upstream.open(f"{path}:streamGenerateContent?alt=sse", question, headers),
+            Pipe(
+                CHAT_DIALECT,
+                tally,
+                lambda frames: messages_to_chat_stream(
+                    gemini_to_messages_stream(frames, model, tally), model, tally, with_usage=asked
+                ),
+            ),
+            core.settings.heartbeat_seconds,
+        )
+    _, document = await whole_answer(core.upstream.post(f"{path}:generateContent", question, headers), CHAT_DIALECT)
+    message = gemini_to_message(document, model)
+    completion = message_to_chat(message, model) if message is not None else None
+    if completion is None:
+        raise refusal_of_failure(not_understood(), CHAT_DIALECT.family)
+    tally.see_gemini(document.get("usageMetadata"))
     tally.book()
     return json_answer(completion)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
+
+from llmapi_conformance.reference.gateway.responses_store import ResponseStore
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -16,13 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """One gateway: its settings, its keys (by role those of the start), its books, its way to the upstream."""
+    """One gateway: its settings, keys (by role those of the start), books, way to the upstream, stored responses."""
 
     settings: GatewaySettings
     keyring: Keyring
     keys: dict[str, ApiKey]
     ledger: Ledger
     upstream: Upstream
+    responses: ResponseStore = field(default_factory=ResponseStore)
 
 
 def core_of(request: HTTPConnection) -> Core:

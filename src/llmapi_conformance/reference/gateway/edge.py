@@ -91,6 +91,21 @@ def is_chat(seen: Seen) -> bool:
     return seen.path == "/v1/chat/completions"
 
 
+def is_responses(seen: Seen) -> bool:
+    """Whether the request is one for a response of OpenAI Responses."""
+    return seen.path == "/v1/responses" and seen.method == "POST"
+
+
+def is_gemini(seen: Seen) -> bool:
+    """Whether the path is one of Gemini's protocol, with whatever prefix."""
+    return "/v1beta/models" in seen.path
+
+
+def is_images(seen: Seen) -> bool:
+    """Whether the request is one for images within the request."""
+    return seen.path.removeprefix("/v1") in ("/images/generations", "/images/edits")
+
+
 def always(_seen: Seen) -> bool:
     """Whatever the request."""
     return True
@@ -152,7 +167,8 @@ def changing_answers(app: ASGIApp, when: Callable[[Seen, int], bool], change: Ca
             nonlocal answer
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(raw=list(message["headers"]))
-                if not _is_stream(headers) and when(seen, message["status"]):
+                # What has no length is a stream, a JSON array of Gemini's among them.
+                if "content-length" in headers and not _is_stream(headers) and when(seen, message["status"]):
                     answer = Whole(message["status"], headers, b"")
                     return
             if answer is None:
@@ -163,7 +179,7 @@ def changing_answers(app: ASGIApp, when: Callable[[Seen, int], bool], change: Ca
                 change(seen, answer)
                 await _send_whole(send, answer)
 
-        await app(scope, _observed(receive, seen), send_changed)
+        await app(scope, observed(receive, seen), send_changed)
 
     return changed
 
@@ -202,7 +218,7 @@ def changing_streams(
                     return
             await send(message)
 
-        await app(scope, _observed(receive, seen), send_changed)
+        await app(scope, observed(receive, seen), send_changed)
 
     return changed
 
@@ -220,14 +236,16 @@ def each_document(change: Callable[[dict[str, Any]], None]) -> Callable[[Frame],
     return changed
 
 
-def _observed(receive: Receive, seen: Seen) -> Receive:
-    async def observed() -> Message:
+def observed(receive: Receive, seen: Seen) -> Receive:
+    """Note what of the body passes."""
+
+    async def noting() -> Message:
         message = await receive()
         if message["type"] == "http.request":
             seen.body += message.get("body", b"")
         return message
 
-    return observed
+    return noting
 
 
 def _is_stream(headers: Headers) -> bool:

@@ -71,8 +71,7 @@ def envelope(refusal: Refusal, family: Family, request_id: str) -> dict[str, Any
     A 401 outside of Google paths is the documented body, whatever the family (F9.7).
     """
     if family is Family.GOOGLE:
-        status = _GOOGLE_STATUSES.get(refusal.status, "INTERNAL" if refusal.status >= 500 else "UNKNOWN")
-        return {"error": {"code": refusal.status, "message": refusal.message, "status": status}}
+        return {"error": google_error(refusal)}
     if refusal.status == 401 or family is Family.ANTHROPIC:
         kind = refusal.kind or anthropic_type(refusal.status)
         document: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": refusal.message}}
@@ -80,14 +79,24 @@ def envelope(refusal: Refusal, family: Family, request_id: str) -> dict[str, Any
             document["request_id"] = request_id
         return document
     if family is Family.IMAGES:
-        kind = refusal.kind or anthropic_type(refusal.status)
-        return {"error": {"type": kind, "message": refusal.message}}
+        return {"error": image_error(refusal)}
     return {"error": openai_error(refusal)}
 
 
 def anthropic_type(status: int) -> str:
     """Return Anthropic's `error.type` for a status."""
     return _ANTHROPIC_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
+
+
+def google_error(refusal: Refusal) -> dict[str, Any]:
+    """Return Google's error object; its code is the HTTP status."""
+    status = _GOOGLE_STATUSES.get(refusal.status, "INTERNAL" if refusal.status >= 500 else "UNKNOWN")
+    return {"code": refusal.status, "message": refusal.message, "status": status}
+
+
+def image_error(refusal: Refusal) -> dict[str, Any]:
+    """Return the error object of the image routes (F9.10)."""
+    return {"type": refusal.kind or anthropic_type(refusal.status), "message": refusal.message}
 
 
 def openai_error(refusal: Refusal) -> dict[str, Any]:

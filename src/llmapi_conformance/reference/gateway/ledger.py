@@ -79,16 +79,32 @@ class Account:
 
 
 class Ledger:
-    """The books of all keys."""
+    """The books of all keys.
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    Args:
+        now: The clock, in unix seconds.
+        leaves_out: Whether the request at hand is not booked.
+        account_of: The name of the account that a key's requests are entered in.
+        times: How often each request is entered.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float] = time.time,
+        leaves_out: Callable[[], bool] = lambda: False,
+        account_of: Callable[[ApiKey], str] = lambda key: key.secret,
+        times: int = 1,
+    ) -> None:
         self.now = now
+        self._leaves_out = leaves_out
+        self._account_of = account_of
+        self._times = times
         self._accounts: dict[str, Account] = defaultdict(Account)
         self._spent: dict[str, float] = defaultdict(float)
 
     def account(self, key: ApiKey) -> Account:
         """Return the books of one key."""
-        return self._accounts[key.secret]
+        return self._accounts[self._account_of(key)]
 
     def balance(self, key: ApiKey) -> float:
         """Return what is left in the wallet of the key's tenant, in US dollars."""
@@ -96,8 +112,10 @@ class Ledger:
 
     def record(self, key: ApiKey, model: str, input_tokens: int, output_tokens: int, milliseconds: float = 0.0) -> None:
         """Book one answered request."""
+        if self._leaves_out():
+            return
         price_in, price_out = _PRICES.get(model, _USUAL_PRICE)
         cost = input_tokens * price_in + output_tokens * price_out
-        self._spent[key.tenant] += cost
-        entry = Totals(1, input_tokens, output_tokens, cost)
-        self.account(key).enter(self.now(), model, entry, milliseconds)
+        for _ in range(self._times):
+            self._spent[key.tenant] += cost
+            self.account(key).enter(self.now(), model, Totals(1, input_tokens, output_tokens, cost), milliseconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import MutableHeaders
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
+# What begins an answer; a WebSocket is accepted, or refused with an answer of HTTP.
+_ANSWERS: Final = ("http.response.start", "websocket.accept", "websocket.http.response.start")
+
+
 def with_request_id(app: ASGIApp) -> ASGIApp:
     """Give each request an id of ours, in `x-request-id` and, on Anthropic's routes, in `request-id` too.
 
@@ -22,19 +26,17 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
     """
 
     async def named(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await app(scope, receive, send)
-            return
         request_id = f"req_{secrets.token_hex(12)}"
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
+            if message["type"] in _ANSWERS:
+                headers = MutableHeaders(raw=list(message["headers"]))
                 headers["x-request-id"] = request_id
                 headers["x-content-type-options"] = "nosniff"
                 if family_of(scope["path"]) is Family.ANTHROPIC:
                     headers["request-id"] = request_id
+                message = {**message, "headers": headers.raw}
             await send(message)
 
         await app(scope, receive, send_named)

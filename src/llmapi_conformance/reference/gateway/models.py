@@ -65,6 +65,11 @@ def require_model(model: str, platform: Platform) -> None:
         raise unknown_model(model)
 
 
+def owner_of(model: str, platform: Platform) -> str:
+    """Return who made a model that a group offers: this decides the protocol in which the upstream is asked."""
+    return next(known.owner for known in MODELS[platform] if known.id == model)
+
+
 def listing(models: tuple[Model, ...]) -> dict[str, Any]:
     """Return a list document that both vendors' clients read: OpenAI's fields and Anthropic's side by side."""
     return {

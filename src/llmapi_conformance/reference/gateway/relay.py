@@ -52,7 +52,7 @@ async def whole_answer(asked: Awaitable[UpstreamAnswer], dialect: Dialect) -> tu
     if answer.status != 200:
         raise refusal_of_answer(answer.status, answer.headers, answer.body, dialect.family)
     document = object_or_none(answer.body)
-    if document is None or "error" in document:
+    if document is None or document.get("error") is not None:
         raise refusal_of_failure(not_understood(), dialect.family)
     return answer.body, document
 
@@ -63,12 +63,21 @@ async def stream_answer(asked: Awaitable[UpstreamStream], pipe: Pipe, heartbeat_
     Raises:
         Refusal: The upstream refused or failed before its first event.
     """
+    return EventStream(await stream_frames(asked, pipe), pipe.dialect, heartbeat_seconds)
+
+
+async def stream_frames(asked: Awaitable[UpstreamStream], pipe: Pipe) -> AsyncGenerator[Frame]:
+    """Wait for the upstream's stream to begin and return the frames for the client.
+
+    Raises:
+        Refusal: The upstream refused or failed before its first event.
+    """
     try:
         stream = await asked
         frames = await begun(_piped(stream, pipe))
     except UpstreamFailure as failure:
         raise refusal_of_failure(failure, pipe.dialect.family) from None
-    return EventStream(_booked(frames, pipe.tally), pipe.dialect, heartbeat_seconds)
+    return _booked(frames, pipe.tally)
 
 
 async def _piped(stream: UpstreamStream, pipe: Pipe) -> AsyncGenerator[Frame]:

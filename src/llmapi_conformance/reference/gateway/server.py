@@ -10,8 +10,7 @@ from llmapi_conformance.reference.faults import FAULTS
 from llmapi_conformance.reference.gateway.app import public_app
 from llmapi_conformance.reference.gateway.control import control_app
 from llmapi_conformance.reference.gateway.core import Core
-from llmapi_conformance.reference.gateway.faulty import break_app, break_transport, new_keyring
-from llmapi_conformance.reference.gateway.ledger import Ledger
+from llmapi_conformance.reference.gateway.faulty import break_app, break_transport, new_keyring, new_ledger
 from llmapi_conformance.reference.gateway.models import MODELS
 from llmapi_conformance.reference.gateway.upstream_client import Upstream, plain_transport
 from llmapi_conformance.reference.gateway.varied import vary_app
@@ -55,7 +54,7 @@ async def running_gateway(settings: GatewaySettings) -> AsyncIterator[RunningGat
     keyring = new_keyring(fault)
     keys = keyring.issue_all()
     upstream = Upstream(settings, break_transport(plain_transport(), fault))
-    core = Core(settings, keyring, keys, Ledger(), upstream)
+    core = Core(settings, keyring, keys, new_ledger(fault), upstream)
     app = vary_app(break_app(public_app(core), core, fault), variations)
     async with (
         contextlib.aclosing(upstream),

@@ -39,6 +39,18 @@ class Tally:
             self.input_tokens = count(usage, "prompt_tokens")
             self.output_tokens = count(usage, "completion_tokens")
 
+    def see_gemini(self, usage: Any) -> None:
+        """Take a Gemini usage object: thoughts are output that the candidates' count leaves out (oracle M20)."""
+        if isinstance(usage, dict):
+            self.input_tokens = count(usage, "promptTokenCount") + count(usage, "toolUsePromptTokenCount")
+            self.output_tokens = count(usage, "candidatesTokenCount") + count(usage, "thoughtsTokenCount")
+
+    def see_responses(self, usage: Any) -> None:
+        """Take a usage object of Responses or of Images."""
+        if isinstance(usage, dict):
+            self.input_tokens = count(usage, "input_tokens")
+            self.output_tokens = count(usage, "output_tokens")
+
     def book(self) -> None:
         """Enter the request in the ledger; further calls do nothing."""
         if not self._booked:

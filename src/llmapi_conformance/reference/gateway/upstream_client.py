@@ -108,7 +108,7 @@ class Upstream:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
-    async def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> UpstreamAnswer:
+    async def post(self, path: str, body: Mapping[str, Any] | bytes, headers: Mapping[str, str]) -> UpstreamAnswer:
         """Send a request and return its whole answer.
 
         Raises:
@@ -120,15 +120,18 @@ class Upstream:
         finally:
             await stream.aclose()
 
-    async def open(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> UpstreamStream:
+    async def open(self, path: str, body: Mapping[str, Any] | bytes, headers: Mapping[str, str]) -> UpstreamStream:
         """Send a request and return as soon as the answer's headers are there; the caller closes the stream.
+
+        A body of bytes is sent as it is, under the content type among the headers; another one as JSON.
 
         Raises:
             UpstreamFailure: No answer came.
         """
         with _told():
+            content = body if isinstance(body, bytes) else compact(body).encode()
             request = self._client.build_request(
-                "POST", path, content=compact(body).encode(), headers={"content-type": "application/json", **headers}
+                "POST", path, content=content, headers={"content-type": "application/json", **headers}
             )
             return UpstreamStream(await self._client.send(request, stream=True))
 
@@ -146,6 +149,10 @@ class Upstream:
     def openai_headers(self) -> dict[str, str]:
         """Return the headers of an OpenAI upstream."""
         return {"authorization": f"Bearer {self._key}", "accept": "application/json"}
+
+    def google_headers(self) -> dict[str, str]:
+        """Return the headers of a Gemini upstream."""
+        return {"x-goog-api-key": self._key, "accept": "application/json"}
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -18,6 +18,8 @@ _UNSAFE = re.compile(
     r"https?:|wss?:|\b\d{1,3}(?:\.\d{1,3}){3}\b|\blocalhost\b|:\d{2,5}\b|\bAIza|\bsk-|\bkey=|Traceback|\bBearer\b",
     re.IGNORECASE,
 )
+# Google answers a key that is none with 400: the key is the gateway's, not the client's.
+_REFUSED_KEY: Final = b"API_KEY_INVALID"
 _OVERLOADED: Final = ("overloaded_error", "server_is_overloaded", "slow_down", "service_unavailable", "529", "503")
 _RATE_LIMITED: Final = ("rate_limit_error", "rate_limit_exceeded", "insufficient_quota", "429")
 
@@ -28,7 +30,7 @@ def refusal_of_answer(status: int, headers: Mapping[str, str], body: bytes, fami
     What the request itself caused keeps its status and, if it names no address and no key, its message. The rest is the
     gateway's own affair: a provider that refuses the gateway's key, or fails, is a 502.
     """
-    if status in _OF_THE_REQUEST:
+    if status in _OF_THE_REQUEST and _REFUSED_KEY not in body:
         error = _error_object(body)
         message = safe_message(error.get("message"), "The upstream refused the request as invalid")
         param, code = error.get("param"), error.get("code")

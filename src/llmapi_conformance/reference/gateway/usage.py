@@ -30,6 +30,9 @@ _FIRST_YEAR: Final = 2000
 _LAST_YEAR: Final = 2999
 _OPEN = Access(metered=False)
 _WALLET_PLAN: Final = "钱包余额"
+_SUBSCRIPTION_PLAN: Final = "Pro Plan"
+# Groups whose keys draw on a subscription instead of the wallet (F8.7).
+_SUBSCRIBED: Final = ("antigravity",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def _zone(name: str) -> dt.tzinfo:
 
 
 def statement(key: ApiKey, ledger: Ledger, window: Window) -> dict[str, Any]:
-    """Return the usage document: `quota_limited` for a key with a quota, else the wallet view."""
+    """Return the usage document: `quota_limited` for a key with a quota, else the view of what its group draws on."""
     account = ledger.account(key)
     if key.quota_usd is not None:
         used = _money(key.spent_usd + account.total.cost)
@@ -106,6 +109,8 @@ def statement(key: ApiKey, ledger: Ledger, window: Window) -> dict[str, Any]:
             "remaining": remaining,
             "unit": "USD",
         }
+    elif key.platform in _SUBSCRIBED:
+        document = {"mode": "unrestricted", "isValid": True, "planName": _SUBSCRIPTION_PLAN, "unit": "USD"}
     else:
         balance = _money(ledger.balance(key))
         document = {

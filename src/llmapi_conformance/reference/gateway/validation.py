@@ -24,7 +24,7 @@ def check_messages(body: dict[str, Any], *, counting: bool = False) -> None:
     elif body.get("max_tokens") is None:
         raise wrong_field("max_tokens", "field required")
     else:
-        _at_least_one(body["max_tokens"], "max_tokens")
+        at_least_one(body["max_tokens"], "max_tokens")
     for index, message in enumerate(body["messages"]):
         _check_turn(message, f"messages.{index}", _MESSAGES_ROLES)
         if message.get("content") is None:
@@ -32,15 +32,15 @@ def check_messages(body: dict[str, Any], *, counting: bool = False) -> None:
         _check_blocks(message["content"], f"messages.{index}.content")
     if body.get("system") is not None:
         _check_blocks(body["system"], "system")
-    _number(body, "temperature", _MESSAGES_TEMPERATURE)
-    _number(body, "top_p", 1.0)
-    _objects(body, "tools")
+    check_number(body, "temperature", _MESSAGES_TEMPERATURE)
+    check_number(body, "top_p", 1.0)
+    check_objects(body, "tools")
     for name in ("tool_choice", "metadata", "thinking"):
         if not isinstance(body.get(name), dict | None):
             raise wrong_field(name, "must be an object")
-    _strings(body.get("stop_sequences"), "stop_sequences")
+    check_strings(body.get("stop_sequences"), "stop_sequences")
     for index, tool in enumerate(body.get("tools") or []):
-        _text(tool.get("name"), f"tools.{index}.name")
+        check_text(tool.get("name"), f"tools.{index}.name")
         if tool.get("type") in (None, "custom") and not isinstance(tool.get("input_schema"), dict):
             raise wrong_field(f"tools.{index}.input_schema", "must be an object")
 
@@ -54,13 +54,13 @@ def check_chat(body: dict[str, Any]) -> None:
     _check_common(body)
     for name in ("max_tokens", "max_completion_tokens", "n"):
         if body.get(name) is not None:
-            _at_least_one(body[name], name)
+            at_least_one(body[name], name)
     for index, message in enumerate(body["messages"]):
         _check_chat_message(message, f"messages[{index}]")
-    _number(body, "temperature", _CHAT_TEMPERATURE)
-    _number(body, "top_p", 1.0)
+    check_number(body, "temperature", _CHAT_TEMPERATURE)
+    check_number(body, "top_p", 1.0)
     if not isinstance(body.get("stop"), str | None):
-        _strings(body["stop"], "stop")
+        check_strings(body["stop"], "stop")
     for name in ("stream_options", "response_format", "metadata"):
         if not isinstance(body.get(name), dict | None):
             raise wrong_field(name, "must be an object")
@@ -70,20 +70,20 @@ def check_chat(body: dict[str, Any]) -> None:
 
 
 def _check_chat_tools(body: dict[str, Any]) -> None:
-    _objects(body, "tools")
+    check_objects(body, "tools")
     if not isinstance(body.get("tool_choice"), str | dict | None):
         raise wrong_field("tool_choice", "must be a string or an object")
     for index, tool in enumerate(body.get("tools") or []):
         if tool.get("type") == "function":
             if not isinstance(tool.get("function"), dict):
                 raise wrong_field(f"tools[{index}].function", "must be an object")
-            _text(tool["function"].get("name"), f"tools[{index}].function.name")
+            check_text(tool["function"].get("name"), f"tools[{index}].function.name")
 
 
 def _check_common(body: dict[str, Any]) -> None:
     if body.get("model") is None:
         raise wrong_field("model", "field required")
-    _text(body["model"], "model")
+    check_text(body["model"], "model")
     messages = body.get("messages")
     if messages is None:
         raise wrong_field("messages", "field required")
@@ -109,7 +109,7 @@ def _check_chat_message(message: Any, where: str) -> None:
     if content is not None:
         _check_blocks(content, f"{where}.content")
     if role == "tool":
-        _text(message.get("tool_call_id"), f"{where}.tool_call_id")
+        check_text(message.get("tool_call_id"), f"{where}.tool_call_id")
     calls = message.get("tool_calls")
     if not isinstance(calls, list | None):
         raise wrong_field(f"{where}.tool_calls", "must be an array")
@@ -120,13 +120,13 @@ def _check_chat_message(message: Any, where: str) -> None:
 def _check_call(call: Any, where: str) -> None:
     if not isinstance(call, dict):
         raise wrong_field(where, "must be an object")
-    _text(call.get("id"), f"{where}.id")
+    check_text(call.get("id"), f"{where}.id")
     if call.get("type", "function") != "function":
         return
     function = call.get("function")
     if not isinstance(function, dict):
         raise wrong_field(f"{where}.function", "must be an object")
-    _text(function.get("name"), f"{where}.function.name")
+    check_text(function.get("name"), f"{where}.function.name")
     if not isinstance(function.get("arguments"), str):
         raise wrong_field(f"{where}.function.arguments", "must be a string of JSON")
 
@@ -140,7 +140,7 @@ def _check_blocks(content: Any, where: str) -> None:
         here = f"{where}.{index}"
         if not isinstance(block, dict):
             raise wrong_field(here, "must be an object")
-        _text(block.get("type"), f"{here}.type")
+        check_text(block.get("type"), f"{here}.type")
         _check_block(block, here)
 
 
@@ -155,27 +155,42 @@ def _check_block(block: dict[str, Any], where: str) -> None:
         if not isinstance(image, dict) or not isinstance(image.get("url"), str):
             raise wrong_field(f"{where}.image_url", "must be an object with a url")
     if kind == "tool_use":
-        _text(block.get("id"), f"{where}.id")
-        _text(block.get("name"), f"{where}.name")
+        check_text(block.get("id"), f"{where}.id")
+        check_text(block.get("name"), f"{where}.name")
         if not isinstance(block.get("input"), dict):
             raise wrong_field(f"{where}.input", "must be an object")
     if kind == "tool_result":
-        _text(block.get("tool_use_id"), f"{where}.tool_use_id")
+        check_text(block.get("tool_use_id"), f"{where}.tool_use_id")
         if block.get("content") is not None:
             _check_blocks(block["content"], f"{where}.content")
 
 
-def _text(value: Any, where: str) -> None:
+def check_text(value: Any, where: str) -> None:
+    """Check that a field is a non-empty string.
+
+    Raises:
+        Refusal: 400 naming the field.
+    """
     if not isinstance(value, str) or not value:
         raise wrong_field(where, "must be a non-empty string")
 
 
-def _at_least_one(value: Any, where: str) -> None:
+def at_least_one(value: Any, where: str) -> None:
+    """Check that a field is an integer of at least 1.
+
+    Raises:
+        Refusal: 400 naming the field.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise wrong_field(where, "must be an integer of at least 1")
 
 
-def _number(body: dict[str, Any], name: str, most: float) -> None:
+def check_number(body: dict[str, Any], name: str, most: float) -> None:
+    """Check that a field is absent, null or a number from 0 to a limit.
+
+    Raises:
+        Refusal: 400 naming the field.
+    """
     value = body.get(name)
     if value is None:
         return
@@ -183,7 +198,12 @@ def _number(body: dict[str, Any], name: str, most: float) -> None:
         raise wrong_field(name, f"must be a number from 0 to {most:g}")
 
 
-def _objects(body: dict[str, Any], name: str) -> None:
+def check_objects(body: dict[str, Any], name: str) -> None:
+    """Check that a field is absent, null or an array of objects.
+
+    Raises:
+        Refusal: 400 naming the field.
+    """
     value = body.get(name)
     if value is None:
         return
@@ -191,7 +211,12 @@ def _objects(body: dict[str, Any], name: str) -> None:
         raise wrong_field(name, "must be an array of objects")
 
 
-def _strings(value: Any, name: str) -> None:
+def check_strings(value: Any, name: str) -> None:
+    """Check that a field is null or an array of strings.
+
+    Raises:
+        Refusal: 400 naming the field.
+    """
     if value is None:
         return
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from llmapi_conformance.reference.upstream.errors import ApiError
     from llmapi_conformance.reference.upstream.vendors import Vendor
 
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+
 _PIECE_SECONDS = 0.0
 _AS_IT_IS = Treatment()
 _HTML = b"""<html>
@@ -66,12 +68,13 @@ class Answer:
 def whole(document: object, status: int = 200) -> Answer:
     """Return an answer that is one JSON document."""
     headers = (("content-type", "application/json"),)
-    return Answer(status, headers, (Frame(Part.OTHER, write_document(document)),))
+    kept = document if isinstance(document, dict) else None
+    return Answer(status, headers, (Frame(Part.OTHER, write_document(document), kept),))
 
 
-def streamed(frames: tuple[Frame, ...]) -> Answer:
-    """Return an answer that is a stream of server-sent events."""
-    headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
+def streamed(frames: tuple[Frame, ...], content_type: str = EVENT_STREAM) -> Answer:
+    """Return an answer that is a stream, by default of server-sent events."""
+    headers = (("content-type", content_type), ("cache-control", "no-cache"))
     return Answer(200, headers, frames, streamed=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from llmapi_conformance.reference.upstream.chat_request import read_chat
 from llmapi_conformance.reference.upstream.documents import write_document
 from llmapi_conformance.reference.upstream.errors import ApiError, openai_envelope
 from llmapi_conformance.reference.upstream.frames import Frame, Part, event
@@ -14,7 +13,7 @@ from llmapi_conformance.reference.upstream.script import EndReason, cut_text
 from llmapi_conformance.reference.upstream.vendors import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from llmapi_conformance.reference.upstream.script import Question, Script
 
@@ -61,9 +60,9 @@ def completion_frames(question: Question, script: Script) -> Iterator[Frame]:
     yield _DONE
 
 
-def completion_error(error: ApiError, request_id: str) -> Frame:
+def completion_error(error: ApiError, request_id: str, _sent: Sequence[Frame] = ()) -> Iterator[Frame]:
     """Write an error into a stream (rule C-S6)."""
-    return event(Part.CLOSING, write_document(openai_envelope(error, request_id)))
+    yield event(Part.CLOSING, write_document(openai_envelope(error, request_id)))
 
 
 def _head(kind: str, question: Question) -> dict[str, Any]:
@@ -116,7 +115,7 @@ def _usage(script: Script) -> dict[str, Any]:
         "total_tokens": usage.input + usage.output,
         "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": usage.thoughts,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
@@ -124,4 +123,4 @@ def _usage(script: Script) -> dict[str, Any]:
     }
 
 
-CHAT = Dialect(read=read_chat, whole=whole_completion, frames=completion_frames, error_frame=completion_error)
+CHAT = Dialect(whole=whole_completion, frames=completion_frames, error_frames=completion_error)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from llmapi_conformance.reference.upstream.frames import Part
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from starlette.types import Receive, Send
 
     from llmapi_conformance.reference.upstream.answers import Answer, Pace
+    from llmapi_conformance.reference.upstream.frames import Frame
     from llmapi_conformance.reference.upstream.log import LogEntry
     from llmapi_conformance.reference.upstream.releases import Releases
 
@@ -46,16 +49,29 @@ async def _send(answer: Answer, entry: LogEntry, releases: Releases, send: Send)
     if pace.hold_until is not None and not answer.streamed:
         await releases.wait(pace.hold_until, 1)
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.fields()})
+    async for frame in paced(answer, entry, releases):
+        await send({"type": "http.response.body", "body": frame.data, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    entry.finished = True
+
+
+async def paced(answer: Answer, entry: LogEntry, releases: Releases) -> AsyncIterator[Frame]:
+    """Yield the frames of an answer, each when its time has come, and count the deltas that were taken.
+
+    Args:
+        answer: What is sent.
+        entry: The request's entry in the log.
+        releases: The tokens that may hold the answer back.
+    """
+    pace = answer.pace
     for frame in answer.frames:
         if frame.part is Part.DELTA and entry.deltas_sent:
             await _before_further_delta(pace, entry.deltas_sent, releases)
-        await send({"type": "http.response.body", "body": frame.data, "more_body": True})
+        yield frame
         if frame.part is Part.DELTA:
             entry.deltas_sent += 1
             if entry.deltas_sent == 1 and pace.hold_until is not None:
                 await releases.wait(pace.hold_until, 1)
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-    entry.finished = True
 
 
 async def _before_further_delta(pace: Pace, sent: int, releases: Releases) -> None:

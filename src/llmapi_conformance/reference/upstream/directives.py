@@ -51,19 +51,22 @@ class Directive:
         arguments: The argument text of each call; None: `{"n":<i>}`.
         text_then_tools: Text before the calls even without `echo`.
         stop: A forced reason for the end.
-        thinking: A thinking block precedes the text (Messages; elsewhere without effect).
+        thinking: A thought precedes the text: a thinking block (Messages), a reasoning item (Responses), a thought part
+            (Gemini); Chat counts it and does not show it. The word `reasoning` means the same.
         status: An HTTP error before anything else.
         retry_after: The Retry-After value of that error, in seconds.
         body: A page or nothing in the place of the error's envelope.
         error: An in-stream error of this code after `after` deltas; not streamed: an HTTP error.
         cut: A TCP reset after `after` deltas; not streamed: before the response.
         eof: The stream ends cleanly after `after` deltas; not streamed: an empty 200 body.
-        after: Number of deltas (text first, then tool arguments) before `error`, `cut` or `eof`.
+        after: Number of deltas (text first, then tool arguments; of images the partial ones) before `error`, `cut` or
+            `eof`.
         hold_until: The token that the answer waits for after its first delta.
         step: The token that each further delta waits for.
         leak_headers: Response headers that a gateway must not pass on.
-        ping: The protocol's ping events between the others (Messages; elsewhere without effect).
-        comments: SSE comments between the events.
+        ping: The protocol's ping events between the others (`ping` in Messages, `keepalive` in Responses; elsewhere
+            without effect).
+        comments: SSE comments between the events (in Gemini and on a WebSocket without effect).
     """
 
     echo: bool = False
@@ -126,7 +129,7 @@ def _read_words(words: list[str]) -> Directive:
         reader = _READERS.get(name)
         if reader is None:
             raise DirectiveError(f"no directive has the word {name!r}; see the upstream's directive language")
-        field = name.replace("-", "_")
+        field = "thinking" if name == "reasoning" else name.replace("-", "_")
         if field in values:
             raise DirectiveError(f"the directive has the word {name!r} twice")
         try:
@@ -235,6 +238,7 @@ _READERS: dict[str, Callable[[str | None], object]] = {
     "text_then_tools": _flag,
     "stop": _choice("length", "stop_sequence", "filtered"),
     "thinking": _flag,
+    "reasoning": _flag,
     "status": _number(400, 599),
     "retry-after": _number(0, 86_400),
     "body": _choice("html", "empty"),

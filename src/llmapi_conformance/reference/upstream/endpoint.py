@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from starlette.datastructures import Headers, QueryParams
 
+from llmapi_conformance.reference.relay import Links
 from llmapi_conformance.reference.upstream.answers import refusal, with_headers
 from llmapi_conformance.reference.upstream.delivery import deliver
 from llmapi_conformance.reference.upstream.directives import find_nonce
 from llmapi_conformance.reference.upstream.errors import ApiError
+from llmapi_conformance.reference.upstream.forms import is_form, read_form, summary
 from llmapi_conformance.reference.upstream.log import Log, LogEntry, Protocol
 from llmapi_conformance.reference.upstream.releases import Releases
+from llmapi_conformance.reference.upstream.responses_store import ResponseStore
 from llmapi_conformance.reference.upstream.vendors import Vendor, check_key, new_id, vendor_of
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ class State:
         strict: Check the key and the version; otherwise anything goes.
         leaks: The headers that `leak-headers` sends.
         log: The requests received.
+        responses: The stored responses.
+        links: The connections of the relay in front.
         releases: The tokens that hold answers back.
     """
 
@@ -43,12 +48,25 @@ class State:
     strict: bool
     leaks: tuple[tuple[str, str], ...]
     log: Log = field(default_factory=Log)
+    responses: ResponseStore = field(default_factory=ResponseStore)
+    links: Links = field(default_factory=Links)
     releases: Releases = field(default_factory=Releases)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that may be answered."""
+    """A request that may be answered.
+
+    Attributes:
+        state: What it shares with others.
+        vendor: Whose path it came to.
+        id: Its id.
+        headers: Its header fields.
+        query: The parameters of its URL.
+        body: Its body, or the message of a WebSocket.
+        entry: Its entry in the log.
+        responses: The responses that it may continue.
+    """
 
     state: State
     vendor: Vendor
@@ -57,6 +75,7 @@ class Request:
     query: QueryParams
     body: bytes
     entry: LogEntry
+    responses: ResponseStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +85,7 @@ class Endpoint:
     Attributes:
         state: What the requests share.
         protocol: The word for the log.
-        vendor: Whose path it is; None: both use it and the headers tell.
+        vendor: Whose path it is; None: the rest of the request tells.
         answer: Makes the answer; it may raise ApiError.
         public: No key is needed.
     """
@@ -80,7 +99,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         headers = Headers(scope=scope)
-        vendor = self.vendor or vendor_of(headers)
+        vendor = self.vendor or vendor_of(scope)
         request_id = new_id("req_")
         body, complete = await _read_body(receive)
         entry = self.state.log.add(
@@ -89,17 +108,19 @@ class Endpoint:
             path=scope["path"],
             protocol=self.protocol,
             headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
-            body=_parsed(body) if complete else None,
+            body=_parsed(body, headers) if complete else None,
         )
-        request = Request(self.state, vendor, request_id, headers, QueryParams(scope["query_string"]), body, entry)
+        query = QueryParams(scope["query_string"])
+        request = Request(self.state, vendor, request_id, headers, query, body, entry, self.state.responses)
         try:
             if self.state.strict and not self.public:
                 check_key(vendor, headers, self.state.provider_key)
             answer = (self.answer if complete else _too_long)(request)
         except ApiError as error:
             answer = refusal(error, vendor, request_id)
-        identified = with_headers(answer, ((vendor.id_header, request_id),))
-        await deliver(identified, entry, self.state.releases, receive, send)
+        if vendor.id_header is not None:
+            answer = with_headers(answer, ((vendor.id_header, request_id),))
+        await deliver(answer, entry, self.state.releases, receive, send)
 
 
 async def _read_body(receive: Receive) -> tuple[bytes, bool]:
@@ -120,8 +141,12 @@ def _too_long(request: Request) -> NoReturn:  # noqa: ARG001 - it stands in for 
     raise ApiError(413, f"The request body is longer than {BODY_BYTES} bytes.")
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes, headers: Headers) -> Any:
+    """Return the JSON of a body, what a form holds, or None."""
+    content_type = headers.get("content-type", "")
     try:
+        if is_form(content_type):
+            return summary(read_form(content_type, body))
         return json.loads(body)
     except (ValueError, RecursionError):
         return None

@@ -28,6 +28,21 @@ _OPENAI_CODES = {
 }
 
 
+_GOOGLE_STATUSES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
 @dataclass(eq=False)  # neither frozen nor slotted: Python writes the traceback into an exception
 class ApiError(Exception):
     """A request that is refused.
@@ -36,7 +51,7 @@ class ApiError(Exception):
         status: The HTTP status.
         message: What is wrong, for people.
         param: The parameter at fault (OpenAI).
-        code: The stable code, where it is not the status's usual one (OpenAI).
+        code: The stable code, where it is not the status's usual one (OpenAI), or has one at all (Google).
         allow: The methods that the path has, with a 405.
     """
 
@@ -65,3 +80,22 @@ def openai_envelope(error: ApiError, request_id: str) -> dict[str, Any]:  # noqa
             "code": error.code or _OPENAI_CODES.get(error.status),
         }
     }
+
+
+def google_envelope(error: ApiError, request_id: str) -> dict[str, Any]:  # noqa: ARG001 - the vendors share a signature
+    """Return Google's error document; a code of its own stands in the details, as google.rpc.ErrorInfo."""
+    usual = "INTERNAL" if error.status >= 500 else "INVALID_ARGUMENT"
+    document: dict[str, Any] = {
+        "code": error.status,
+        "message": error.message,
+        "status": _GOOGLE_STATUSES.get(error.status, usual),
+    }
+    if error.code is not None:
+        info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": error.code, "domain": "googleapis.com"}
+        document["details"] = [info]
+    return {"error": document}
+
+
+def google_array_envelope(error: ApiError, request_id: str) -> list[dict[str, Any]]:
+    """Return Google's error document as it stands where the answer would be a JSON array (rule G-S6)."""
+    return [google_envelope(error, request_id)]

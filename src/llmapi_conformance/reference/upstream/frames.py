@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,10 +25,17 @@ class Part(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Bytes that are written in one go."""
+    """Bytes that are written in one go.
+
+    Attributes:
+        part: The part that they play.
+        data: The bytes.
+        document: The JSON in them, where what comes after must go on from it.
+    """
 
     part: Part
     data: bytes
+    document: dict[str, Any] | None = None
 
 
 def event(part: Part, data: bytes, name: str | None = None) -> Frame:

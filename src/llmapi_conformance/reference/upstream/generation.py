@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.reference.upstream.answers import (
+    EVENT_STREAM,
     Answer,
     as_directed,
     streamed,
@@ -20,7 +21,7 @@ from llmapi_conformance.reference.upstream.frames import COMMENT, Frame, first_d
 from llmapi_conformance.reference.upstream.script import write_script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from llmapi_conformance.reference.upstream.directives import Directive
     from llmapi_conformance.reference.upstream.endpoint import Request
@@ -29,30 +30,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a protocol asks for text and answers.
+    """How a protocol answers.
 
     Attributes:
-        read: Validates a request document; it may raise ApiError.
         whole: Writes the answer that is not streamed.
         frames: Writes the stream, its terminal included.
-        error_frame: Writes an error into a stream, for a request id.
-        ping: The protocol's ping event; empty: it has none.
+        error_frames: Writes an error into a stream, for a request id, after the frames before it.
+        pinged: Puts the provider's pings between the frames; None: it has none.
+        comments: Comments may stand between its events.
+        stream_type: The content type of its stream.
     """
 
-    read: Callable[[dict[str, Any], Request], Question]
     whole: Callable[[Question, Script], dict[str, Any]]
     frames: Callable[[Question, Script], Iterable[Frame]]
-    error_frame: Callable[[ApiError, str], Frame]
-    ping: bytes = b""
+    error_frames: Callable[[ApiError, str, Sequence[Frame]], Iterable[Frame]]
+    pinged: Callable[[Iterable[Frame]], Iterable[Frame]] | None = None
+    comments: bool = True
+    stream_type: str = EVENT_STREAM
 
 
-def generate(dialect: Dialect, request: Request) -> Answer:
+def generate(read: Callable[[dict[str, Any], Request], Question], dialect: Dialect, request: Request) -> Answer:
     """Answer a request for text.
+
+    Args:
+        read: Validates the request's document; it may raise ApiError.
+        dialect: How the answer is written.
+        request: The request.
 
     Raises:
         ApiError: The request is refused, as a provider would, or its directive is not understood.
     """
-    question = dialect.read(read_document(request.body), request)
+    return answer_question(dialect, request, read(read_document(request.body), request))
+
+
+def answer_question(dialect: Dialect, request: Request, question: Question) -> Answer:
+    """Answer a request that has been read.
+
+    Raises:
+        ApiError: Its directive is not understood, or asks for what the request makes impossible.
+    """
     try:
         directive, payload = read_prompt(question.text)
     except DirectiveError as error:
@@ -67,7 +83,7 @@ def _answer(dialect: Dialect, request: Request, question: Question, directive: D
         return told_refusal(_told(directive.status), request.vendor, request.id, directive)
     script = write_script(question, directive, payload)
     if question.stream:
-        return streamed(tuple(_stream(dialect, request, question, directive, script)))
+        return streamed(tuple(_stream(dialect, request, question, directive, script)), dialect.stream_type)
     if directive.error is not None:
         return told_refusal(_told(directive.error), request.vendor, request.id, directive)
     if directive.eof:
@@ -81,13 +97,14 @@ def _stream(
     frames = dialect.frames(question, script)
     if directive.error is not None or directive.cut or directive.eof:
         frames = first_deltas(frames, directive.after)
-    if directive.ping and dialect.ping:
-        frames = sprinkled(frames, dialect.ping)
-    if directive.comments:
+    if directive.ping and dialect.pinged is not None:
+        frames = dialect.pinged(frames)
+    if directive.comments and dialect.comments:
         frames = sprinkled(frames, COMMENT)
-    yield from frames
+    sent = tuple(frames)
+    yield from sent
     if directive.error is not None:
-        yield dialect.error_frame(_told(directive.error), request.id)
+        yield from dialect.error_frames(_told(directive.error), request.id, sent)
 
 
 def _told(status: int) -> ApiError:

@@ -10,7 +10,21 @@ from typing import Any, Literal, TypeAlias
 LOG_ENTRIES = 10_000
 """The log keeps so many requests; the oldest go first."""
 
-Protocol: TypeAlias = Literal["messages", "count_tokens", "chat", "models", "other"]
+Protocol: TypeAlias = Literal[
+    "messages",
+    "count_tokens",
+    "chat",
+    "responses",
+    "responses_websocket",
+    "input_tokens",
+    "compact",
+    "gemini",
+    "gemini_count_tokens",
+    "image_generations",
+    "image_edits",
+    "models",
+    "other",
+]
 
 
 @dataclass(slots=True)
@@ -25,7 +39,7 @@ class LogEntry:
         path: The path, without the query.
         protocol: The protocol of the path.
         headers: The header fields as received, in order.
-        body: The parsed JSON, or None.
+        body: The parsed JSON, what a form holds (see `forms.summary`), or None.
         deltas_sent: How many deltas of the answer are on their way.
         finished: The whole answer was sent, or as much of it as the directive asked for.
         disconnected: The client went away before that.

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.reference.upstream.documents import write_document
 from llmapi_conformance.reference.upstream.errors import ApiError, anthropic_envelope
-from llmapi_conformance.reference.upstream.frames import Frame, Part, event
+from llmapi_conformance.reference.upstream.frames import Frame, Part, event, sprinkled
 from llmapi_conformance.reference.upstream.generation import Dialect
-from llmapi_conformance.reference.upstream.messages_request import read_count_tokens, read_messages, sign
+from llmapi_conformance.reference.upstream.messages_request import sign
 from llmapi_conformance.reference.upstream.script import EndReason, cut_text
 from llmapi_conformance.reference.upstream.vendors import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from llmapi_conformance.reference.upstream.script import Question, Script, ToolCall
+    from llmapi_conformance.reference.upstream.script import Question, Script
 
 _STOP_REASONS = {
     EndReason.NATURAL: "end_turn",
@@ -39,7 +39,8 @@ def whole_message(question: Question, script: Script) -> dict[str, Any]:
     if script.text:
         content.append({"type": "text", "text": script.text})
     content += [
-        {"type": "tool_use", "id": new_id("toolu_"), "name": call.name, "input": _input(call)} for call in script.calls
+        {"type": "tool_use", "id": new_id("toolu_"), "name": call.name, "input": call.as_object("Messages")}
+        for call in script.calls
     ]
     return {
         **_message(question, script, script.usage.output),
@@ -56,7 +57,7 @@ def message_frames(question: Question, script: Script) -> Iterator[Frame]:
         ApiError: 400, the directive's arguments are no JSON object.
     """
     for call in script.calls:
-        _input(call)
+        call.as_object("Messages")
     # At the start Anthropic counts the first output token or none; the last message_delta has the sum (rule A-S6).
     yield _event(Part.OPENING, "message_start", message=_message(question, script, min(1, script.usage.output)))
     for index, block in enumerate(_blocks(script)):
@@ -69,9 +70,9 @@ def message_frames(question: Question, script: Script) -> Iterator[Frame]:
     yield _event(Part.CLOSING, "message_stop")
 
 
-def message_error(error: ApiError, request_id: str) -> Frame:
+def message_error(error: ApiError, request_id: str, _sent: Sequence[Frame] = ()) -> Iterator[Frame]:
     """Write an error into a stream (rule A-S11)."""
-    return event(Part.CLOSING, write_document(anthropic_envelope(error, request_id)), "error")
+    yield event(Part.CLOSING, write_document(anthropic_envelope(error, request_id)), "error")
 
 
 def token_count(question: Question, script: Script) -> dict[str, Any]:  # noqa: ARG001 - the dialects share a signature
@@ -140,18 +141,10 @@ def _block_frames(index: int, zero: dict[str, Any], deltas: list[tuple[Part, dic
     yield _event(Part.OTHER, "content_block_stop", index=index)
 
 
-def _input(call: ToolCall) -> dict[str, Any]:
-    """Return a call's arguments as an object; no text is an empty object."""
-    try:
-        value = json.loads(call.arguments or "{}")
-    except (ValueError, RecursionError) as error:
-        raise ApiError(400, "The directive's word 'arguments' is no JSON, which Messages can't carry.") from error
-    if not isinstance(value, dict):
-        raise ApiError(400, "The directive's word 'arguments' is no JSON object, which Messages can't carry.")
-    return value
-
-
 MESSAGES = Dialect(
-    read=read_messages, whole=whole_message, frames=message_frames, error_frame=message_error, ping=_PING.data
+    whole=whole_message,
+    frames=message_frames,
+    error_frames=message_error,
+    pinged=partial(sprinkled, between=_PING.data),
 )
-COUNT_TOKENS = Dialect(read=read_count_tokens, whole=token_count, frames=message_frames, error_frame=message_error)
+COUNT_TOKENS = Dialect(whole=token_count, frames=message_frames, error_frames=message_error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.reference.upstream.errors import ApiError
@@ -47,6 +47,8 @@ class Question:
         stream: The answer is streamed.
         choices: How many answers (OpenAI's `n`).
         usage_in_stream: The stream ends with a usage chunk (OpenAI's `include_usage`).
+        output_tokens: The estimate of an answer that is no text; None: the text tells.
+        details: What else the protocol's answer depends on; its own modules know the type.
     """
 
     model: str
@@ -58,6 +60,8 @@ class Question:
     stream: bool = False
     choices: int = 1
     usage_in_stream: bool = False
+    output_tokens: int | None = None
+    details: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +71,33 @@ class ToolCall:
     name: str
     arguments: str
 
+    def as_object(self, protocol: str) -> dict[str, Any]:
+        """Return the arguments as an object; no text is an empty one.
+
+        Args:
+            protocol: The protocol that has no argument text, for the refusal.
+
+        Raises:
+            ApiError: 400, the directive's arguments are no JSON object.
+        """
+        uncarried = ApiError(400, f"The directive's word 'arguments' is no JSON object, which {protocol} can't carry.")
+        try:
+            value = json.loads(self.arguments or "{}")
+        except (ValueError, RecursionError) as error:
+            raise uncarried from error
+        if not isinstance(value, dict):
+            raise uncarried
+        return value
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts; `input` includes `cached`."""
+    """Token counts; `input` includes `cached`, `output` includes `thoughts`."""
 
     input: int
     output: int
     cached: int = 0
+    thoughts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +158,16 @@ def write_script(question: Question, directive: Directive, payload: str) -> Scri
     each = estimate(thinking or "") + estimate(text) + _size(calls)
     if reason is EndReason.LENGTH and question.limit is not None:
         each = question.limit
-    output = each * question.choices
+    output = each * question.choices if question.output_tokens is None else question.output_tokens
     given = directive.usage
+    usage = Usage(given.input, given.output, given.cached) if given else Usage(question.input_tokens, output)
+    # An answer has at least one token that is no thought.
+    thoughts = min(estimate(thinking or "") * question.choices, max(0, usage.output - 1))
     return Script(
         pieces=cut_text(text, directive.chunks),
         thinking=thinking,
         calls=calls,
-        usage=Usage(given.input, given.output, given.cached) if given else Usage(question.input_tokens, output),
+        usage=replace(usage, thoughts=thoughts),
         reason=reason,
         stop_string=stop_string,
     )

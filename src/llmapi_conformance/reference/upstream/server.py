@@ -79,7 +79,7 @@ async def running_upstream(settings: UpstreamSettings) -> AsyncIterator[RunningU
         at = f"{settings.host}:{listener.getsockname()[1]}"
         state = State(settings.provider_key, settings.strict, _leaks(at))
         origin = await stack.enter_async_context(listening(public_app(state)))
-        await stack.enter_async_context(relaying(origin, listener=listener))
+        await stack.enter_async_context(relaying(origin, listener=listener, links=state.links))
         control = await stack.enter_async_context(
             listening(control_app(state, at), host=settings.host, port=settings.control_port)
         )

@@ -1,1 +1,1 @@
-"""Conversion between Messages and Chat: requests, answers and streams, both ways (F5.2, F5.17, oracle M20)."""
+"""Conversion between Messages, Chat and Gemini: requests, answers and streams (F5.2, F5.17, oracle M20)."""

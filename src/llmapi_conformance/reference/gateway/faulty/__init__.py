@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llmapi_conformance.reference.gateway.faulty import answers, delivery, doors, events, provider, requests
+from llmapi_conformance.reference.gateway.faulty import (
+    aliases,
+    answers,
+    books,
+    delivery,
+    doors,
+    events,
+    gemini,
+    gemini_doors,
+    images,
+    provider,
+    requests,
+    responses,
+    sockets,
+    usage,
+)
 from llmapi_conformance.reference.gateway.faulty.provider import TRANSPORT_FAULTS
 from llmapi_conformance.reference.gateway.keys import Keyring
+from llmapi_conformance.reference.gateway.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +40,18 @@ _APP_FAULTS: Final[dict[str, Callable[[ASGIApp, Core], ASGIApp]]] = {
     **events.FAULTS,
     **delivery.FAULTS,
     **provider.FAULTS,
+    **responses.FAULTS,
+    **sockets.FAULTS,
+    **aliases.FAULTS,
+    **books.FAULTS,
+    **gemini.FAULTS,
+    **gemini_doors.FAULTS,
+    **images.FAULTS,
+    **usage.FAULTS,
 }
 _UNHEEDED: Final[dict[str, Condition]] = {"A06": "disabled", "A07": "expired"}
 
-IMPLEMENTED: Final = frozenset({*_APP_FAULTS, *TRANSPORT_FAULTS, *_UNHEEDED})
+IMPLEMENTED: Final = frozenset({*_APP_FAULTS, *TRANSPORT_FAULTS, *_UNHEEDED, *books.LEDGERS})
 
 
 def break_app(app: ASGIApp, core: Core, fault: str | None) -> ASGIApp:
@@ -46,3 +70,10 @@ def new_keyring(fault: str | None) -> Keyring:
     """Return an empty keyring, or one that does not heed a condition of its keys (A06, A07)."""
     condition = _UNHEEDED.get(fault) if fault is not None else None
     return Keyring(unheeded=frozenset() if condition is None else frozenset({condition}))
+
+
+def new_ledger(fault: str | None) -> Ledger:
+    """Return empty books, or those that leave out what one of the faults of the books says."""
+    if fault in books.LEDGERS:
+        return books.LEDGERS[fault]()
+    return Ledger(leaves_out=books.left_out) if fault in books.FAULTS else Ledger()

@@ -33,14 +33,17 @@ _PREFIX: Final = 20
 _REMEMBERED_SECONDS: Final = 60.0
 
 
-def _rewriting(app: ASGIApp, rewrite: Callable[[Scope], Scope]) -> ASGIApp:
+def rewriting(app: ASGIApp, rewrite: Callable[[Scope], Scope]) -> ASGIApp:
+    """Change the scope of each HTTP request."""
+
     async def rewritten(scope: Scope, receive: Receive, send: Send) -> None:
         await app(rewrite(scope) if scope["type"] == "http" else scope, receive, send)
 
     return rewritten
 
 
-def _with_key(scope: Scope, secret: str) -> Scope:
+def with_key(scope: Scope, secret: str) -> Scope:
+    """Return the scope of the same request with this key as its only credential."""
     others = [pair for pair in scope["headers"] if pair[0].lower() not in _CARRIERS]
     return {**scope, "headers": [*others, (b"x-api-key", secret.encode("latin-1"))]}
 
@@ -54,7 +57,7 @@ def _unguarded_spellings(app: ASGIApp, core: Core) -> ASGIApp:
             body = await whole_body(receive)
             model = object_in(body).get("model")
             owner = "openai" if any(known.id == model for known in MODELS["openai"]) else "anthropic"
-            scope = _with_key({**scope, "path": tidy}, core.keys[f"general:{owner}"].secret)
+            scope = with_key({**scope, "path": tidy}, core.keys[f"general:{owner}"].secret)
             scope, receive = with_body(scope, receive, body)
         await app(scope, receive, send)
 
@@ -79,7 +82,7 @@ def _short_memory(app: ASGIApp, core: Core) -> ASGIApp:
         now = time.monotonic()
         known, until = remembered.get(secret[:_PREFIX], ("", 0.0))
         if known and now < until and core.keyring.find(secret) is None:
-            scope = _with_key(scope, known)
+            scope = with_key(scope, known)
 
         async def noticing(message: Message) -> None:
             good = message["type"] == "http.response.start" and message["status"] < 300
@@ -103,7 +106,7 @@ def _one_spelling_of_bearer(app: ASGIApp, _core: Core) -> ASGIApp:
         ]
         return {**scope, "headers": kept}
 
-    return _rewriting(app, drop)
+    return rewriting(app, drop)
 
 
 def _no_google_header(app: ASGIApp, _core: Core) -> ASGIApp:
@@ -112,7 +115,7 @@ def _no_google_header(app: ASGIApp, _core: Core) -> ASGIApp:
     def drop(scope: Scope) -> Scope:
         return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != b"x-goog-api-key"]}
 
-    return _rewriting(app, drop)
+    return rewriting(app, drop)
 
 
 def _key_in_query(app: ASGIApp, _core: Core) -> ASGIApp:
@@ -120,9 +123,9 @@ def _key_in_query(app: ASGIApp, _core: Core) -> ASGIApp:
 
     def take(scope: Scope) -> Scope:
         keys = parse_qs(scope["query_string"].decode("latin-1")).get("key")
-        return _with_key(scope, keys[0]) if keys and not presented(Headers(scope=scope)) else scope
+        return with_key(scope, keys[0]) if keys and not presented(Headers(scope=scope)) else scope
 
-    return _rewriting(app, take)
+    return rewriting(app, take)
 
 
 def _any_is_enough(app: ASGIApp, core: Core) -> ASGIApp:
@@ -131,9 +134,9 @@ def _any_is_enough(app: ASGIApp, core: Core) -> ASGIApp:
     def take(scope: Scope) -> Scope:
         shown = presented(Headers(scope=scope))
         valid = [key for key in shown if core.keyring.find(key)]
-        return _with_key(scope, valid[0]) if valid and len(set(shown)) > 1 else scope
+        return with_key(scope, valid[0]) if valid and len(set(shown)) > 1 else scope
 
-    return _rewriting(app, take)
+    return rewriting(app, take)
 
 
 def _echo(app: ASGIApp, _core: Core) -> ASGIApp:
@@ -155,10 +158,10 @@ def _image_key_on_messages(app: ASGIApp, core: Core) -> ASGIApp:
         shown = presented(Headers(scope=scope))
         key = core.keyring.find(shown[0]) if len(set(shown)) == 1 else None
         if key is not None and key.role.condition is None and key.platform == "batch" and is_messages(Seen(scope)):
-            return _with_key(scope, core.keys["general:anthropic"].secret)
+            return with_key(scope, core.keys["general:anthropic"].secret)
         return scope
 
-    return _rewriting(app, swap)
+    return rewriting(app, swap)
 
 
 FAULTS: Final = {

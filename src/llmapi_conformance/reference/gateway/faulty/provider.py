@@ -97,6 +97,7 @@ class _Ending:
         self._ended = False
         self._open_block: int | None = None
         self._chunk: dict[str, Any] | None = None
+        self._piece: dict[str, Any] | None = None
 
     def see(self, event: ServerEvent) -> None:
         """Notice one event of the upstream."""
@@ -110,6 +111,10 @@ class _Ending:
             self._open_block = None
         if kind == "content_block_delta":
             self._deltas += 1
+        if document.get("candidates"):
+            self._piece = document
+            self._deltas += 1
+            self._ended = self._ended or bool(document["candidates"][0].get("finishReason"))
         if document.get("choices"):
             self._chunk = document
             self._deltas += 1 if document["choices"][0]["delta"].get("content") else 0
@@ -118,6 +123,9 @@ class _Ending:
         """Return the end that the upstream did not send."""
         if self._ended or self._deltas < _FROM_DELTAS:
             return []
+        if self._piece is not None:
+            candidate = {"content": {"parts": [{"text": ""}], "role": "model"}, "index": 0, "finishReason": "STOP"}
+            return [ServerEvent(compact({**self._piece, "candidates": [candidate]}))]
         if self._chunk is not None:
             head = {name: value for name, value in self._chunk.items() if name not in ("choices", "usage")}
             last = {"index": 0, "delta": {}, "finish_reason": "stop"}

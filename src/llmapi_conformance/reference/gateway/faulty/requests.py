@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from llmapi_conformance.reference.gateway.edge import Seen, changing_requests, is_chat, is_messages
+from llmapi_conformance.reference.gateway.edge import Seen, changing_requests, is_chat, is_messages, is_responses
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -18,12 +18,12 @@ def _mended_limits(app: ASGIApp, _core: Core) -> ASGIApp:
     """M13."""
 
     def mend(body: dict[str, Any]) -> None:
-        for name in ("max_tokens", "max_completion_tokens"):
+        for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
             value = body.get(name)
             if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool) and value <= 0):
                 body[name] = _MENDED_LIMIT
 
-    return changing_requests(app, lambda seen: is_messages(seen) or is_chat(seen), mend)
+    return changing_requests(app, lambda seen: is_messages(seen) or is_chat(seen) or is_responses(seen), mend)
 
 
 def _count_messages_only(app: ASGIApp, _core: Core) -> ASGIApp:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llmapi_conformance.reference.gateway.varied import content, delivery
+from llmapi_conformance.reference.gateway.varied import content, delivery, gemini, images, responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,14 +12,23 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 # Content first, then framing, then the cutting of bytes: the order in which they lie around the gateway.
-_BY_NAME: Final[dict[str, Callable[[ASGIApp], ASGIApp]]] = {**content.VARIATIONS, **delivery.VARIATIONS}
+_OF_CONTENT: Final[dict[str, Callable[[ASGIApp], ASGIApp]]] = {
+    **content.VARIATIONS,
+    **responses.VARIATIONS,
+    **gemini.VARIATIONS,
+    **images.VARIATIONS,
+}
+_BY_NAME: Final[dict[str, Callable[[ASGIApp], ASGIApp]]] = {
+    **_OF_CONTENT,
+    **delivery.VARIATIONS,
+}
 
 IMPLEMENTED: Final = frozenset({*_BY_NAME, "C1", "C2"})
 
 
 def vary_app(app: ASGIApp, variations: frozenset[str]) -> ASGIApp:
     """Wrap the public application in some variations."""
-    for name, wrap in content.VARIATIONS.items():
+    for name, wrap in _OF_CONTENT.items():
         if name in variations:
             app = wrap(app)
     if variations & {"C1", "C2"}:

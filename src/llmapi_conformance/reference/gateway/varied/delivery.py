@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from llmapi_conformance.reference.gateway.edge import always, changing_streams
+from llmapi_conformance.reference.gateway.edge import Seen, always, changing_streams, is_gemini
 from llmapi_conformance.reference.gateway.sse import Frame, ServerEvent
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ _PIECE: Final = 7
 
 
 def framed(app: ASGIApp, *, space: bool, newline: str) -> ASGIApp:
-    """C1 and C2: leave out the space after the colon, end lines with CRLF."""
+    """C1 and C2: leave out the space after the colon, end lines with CRLF.
+
+    Without the space, Google's client can't read a Gemini stream (rule G-S7): such streams keep theirs.
+    """
     colon = ": " if space else ":"
 
     def encode(frame: Frame) -> bytes:
@@ -29,7 +32,12 @@ def framed(app: ASGIApp, *, space: bool, newline: str) -> ASGIApp:
         lines += [f"data{colon}{line}" for line in frame.data.split("\n")]
         return "".join(f"{line}{newline}" for line in [*lines, ""]).encode()
 
-    return changing_streams(app, always, lambda: lambda frame: (frame,), encode)
+    when = always if space else _not_gemini
+    return changing_streams(app, when, lambda: lambda frame: (frame,), encode)
+
+
+def _not_gemini(seen: Seen) -> bool:
+    return not is_gemini(seen)
 
 
 def _together(app: ASGIApp) -> ASGIApp:
