@@ -81,6 +81,13 @@ def test_a_page_of_the_upstream_is_a_server_error(responses_of_failing_upstream:
     judge(upstream_failures.an_upstream_error_is_502, exchange)
 
 
+@clause("RSP-E02", *(oracle.clause for oracle in BODY))
+def test_the_failure_of_the_upstream_is_a_readable_error(responses_of_failing_upstream: dict[str, Any]) -> None:
+    for name in ("plain", "stream", "page"):
+        for oracle in (oracles.an_error_is_in_openais_envelope, *BODY):
+            judge(oracle, responses_of_failing_upstream[name])
+
+
 @clause("RSP-E04", "RSP-S17", "RSP-S18")
 def test_an_error_in_the_stream_is_told(responses_broken_off: dict[str, Exchange]) -> None:
     judge(oracles.upstream_error_is_told_in_the_stream, responses_broken_off["error"])

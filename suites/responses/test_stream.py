@@ -109,7 +109,9 @@ def test_a_member_unknown_to_the_gateway_is_not_dropped(responses_wide_stream: d
 
 @clause("RSP-S20")
 def test_each_delta_is_passed_on_at_once(responses_progressive: dict[str, Any]) -> None:
-    judge(upstream.response_events_are_passed_on_at_once, responses_progressive["answer"], responses_progressive["held"])
+    judge(
+        upstream.response_events_are_passed_on_at_once, responses_progressive["answer"], responses_progressive["held"]
+    )
 
 
 @clause("RSP-E06")

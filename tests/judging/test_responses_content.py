@@ -48,12 +48,8 @@ REFUSED = {"error": {"message": "no", "type": "invalid_request_error", "param": 
 def test_a_correct_request_has_to_be_answered(oracle: Oracle) -> None:
     assert judged(oracle, plain(None, ECHO)) == (1, [])
     assert judged(oracle, plain()) == (1, [])
-    for wrong in (
-        plain(REFUSED, ECHO, status=400),
-        plain(b"<html>", ECHO),
-        plain(response(message("What?")), ECHO),
-        plain({"object": "list"}, ECHO),
-    ):
+    assert judged(oracle, plain({"object": "list"}, ECHO)) == (1, [])  # the finding of another clause
+    for wrong in (plain(REFUSED, ECHO, status=400), plain(response(message("What?")), ECHO)):
         assert found(oracle, wrong) == 1
 
 

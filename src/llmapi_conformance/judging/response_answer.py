@@ -101,9 +101,9 @@ def answer_of(exchange: Exchange) -> ResponseAnswer | None:
 
 
 def plain_answer(exchange: Exchange) -> ResponseAnswer | None:
-    """The answer of a body that is a response object, else ``None``."""
+    """The answer of a body that is a response object with an output, else ``None``."""
     body = exchange.json
-    if not isinstance(body, dict) or body.get("object") != "response":
+    if not isinstance(body, dict) or body.get("object") != "response" or not isinstance(body.get("output"), list):
         return None
     return ResponseAnswer(body, tuple(objects(body, "output")))
 

@@ -195,13 +195,14 @@ def filtered_response_says_so(exchange: Exchange) -> Judgement:
 
 
 def _taken(exchange: Exchange, what: str) -> Judgement:
-    """The request is answered with a response, and where the text is known, that is how it begins."""
+    """The request is served, and where the answer's text is known, that is how it begins.
+
+    Whether the answer is a response at all is judged by the clauses on its shape.
+    """
     yield Examined(what)
     answer, told = answer_of(exchange), payload_of(exchange)
     if not exchange.succeeded:
         yield Deviation(f"a response in spite of {what}", f"status {exchange.status}", opening(exchange))
-    elif answer is None and exchange.mode == "plain" and exchange.media_type != "text/event-stream":
-        yield Deviation("a response", shown(exchange.body[:80].decode("utf-8", "replace")), opening(exchange))
     elif answer is not None and told is not None and answer.text[:_START] != told[:_START]:
         yield Deviation(
             f"a text that begins with {shown(told[:_START])}",
