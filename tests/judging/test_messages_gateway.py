@@ -150,8 +150,9 @@ def broken(*tail: tuple[str | None, Any], ending: Ending = Ending.COMPLETE) -> E
         (broken(), {"MSG-F02", "MSG-F03"}),
         (disturbed(streamed(message())), {"MSG-F01", "MSG-F02", "MSG-F03"}),
         (broken(*events_of(message())[-2:], ERROR), {"MSG-F01"}),
+        (disturbed(stream([])), {"MSG-F02", "MSG-F03"}),
     ],
-    ids=["error event", "cut", "reset", "silent end", "dressed up", "both"],
+    ids=["error event", "cut", "reset", "silent end", "dressed up", "both", "nothing"],
 )
 def test_the_end_of_a_broken_answer(one: Exchange, clauses: set[str]) -> None:
     ends = (
@@ -160,7 +161,7 @@ def test_the_end_of_a_broken_answer(one: Exchange, clauses: set[str]) -> None:
         oracles.a_broken_message_ends_with_an_error_event,
     )
     assert {oracle.clause for oracle in ends if judged(oracle, one)[1]} == clauses
-    assert all(judged(oracle, one)[0] for oracle in ends)
+    assert all(judged(oracle, one)[0] for oracle in ends if one.body)
     assert not any(judged(oracle, replace(one, response=None))[0] for oracle in ends)
 
 
@@ -168,7 +169,10 @@ def test_what_came_before_the_failure_must_arrive() -> None:
     oracle = oracles.what_came_before_the_failure_is_passed_on
     assert judged(oracle, broken(ERROR), TEXT, 1) == (1, [])
     assert judged(oracle, broken(ERROR), "Something else", 1)[1]
-    assert judged(oracle, disturbed(stream([*PART[:3], ERROR])), TEXT, 1)[1]
+    silent = [*PART[:3], ERROR]
+    assert judged(oracle, disturbed(stream(silent)), TEXT, 1)[1]
+    assert judged(oracle, disturbed(stream(silent, question(scripted("echo eof after=3")))), TEXT, 3)[1]
+    assert judged(oracle, disturbed(stream(silent, question(scripted("echo cut after=3")))), TEXT, 3) == (0, [])
 
 
 LIMITED = {"type": "error", "error": {"type": "rate_limit_error", "message": "Later"}}

@@ -136,7 +136,8 @@ class Conductor:
             await sender.__aexit__()
 
     async def _begin(self, plan: Plan) -> None:
-        for step in plan.steps:
+        # The longest first: what they need all the time for should not begin last.
+        for step in sorted(plan.steps, key=lambda step: -step.instance.scenario.cost.requests):
             instance = step.instance
             self._futures[instance.key] = Future()
             self._tasks[instance.key] = self._loop.create_task(self._conduct(instance, step.obstacle))
@@ -190,7 +191,10 @@ class Conductor:
             await self._fresh_keys(instance)
             lane = "shared"
         async with self._lanes.scenario(lane, self._gate_keys(instance)):
-            value = await scenario.function(Session(self, instance), **instance.values, **needs)
+            try:
+                value = await scenario.function(Session(self, instance), **instance.values, **needs)
+            except BaseExceptionGroup as group:
+                raise sole_cause(group) from None
         return ScenarioResult(ResultStatus.DONE, "", value)
 
     def credential(self, instance: Instance, role: str) -> Credential:
@@ -228,7 +232,7 @@ class Conductor:
         """Send, record and return one exchange (see ``sending.session.Gateway``)."""
         operation = self._operation(outgoing, instance.role)
         lane = "shared" if (instance.key, instance.role) in self._own_keys else instance.scenario.lane
-        async with self._lanes.request(lane, self._gate_keys(instance)):
+        async with self._lanes.request(lane, self._gate_keys(instance), step):
             self.budget.spend(instance.key)
             assembled = assemble(outgoing, self.target, instance.role, self._http.origin)
             started_at = time.time()
@@ -375,6 +379,13 @@ class Conductor:
 
     def _on_loop(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def sole_cause(error: BaseException) -> BaseException:
+    """What a scenario's task group failed for: the one exception in it, or the group where there are several."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _secrets(setting: Setting) -> dict[str, str]:
