@@ -2,8 +2,8 @@
 
     python benchmarks/scheduler.py [--delay-ms 1500] [-k EXPRESSION]
 
-The bound is max(longest chain, requests x latency / concurrency). A scenario's chain is the time in which at least one of its
-requests was under way; sending starts with the first exchange and ends with the last.
+The bound is max(longest chain, requests x latency / concurrency). A scenario's chain is the time in which at least one
+of its requests was under way; sending starts with the first exchange and ends with the last.
 """
 
 from __future__ import annotations

@@ -58,8 +58,8 @@ class Gate:
 class Slots:
     """A bounded number of places; of those who wait, the one that is furthest along goes first.
 
-    A scenario that sends one request after another would otherwise wait behind everybody's first request at each step, and
-    finish long after all the others.
+    A scenario that sends one request after another would otherwise wait behind everybody's first request at each step,
+    and finish long after all the others.
     """
 
     __slots__ = ("_free", "_number", "_waiting")
