@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +169,6 @@ def _surfaces(results: Sequence[ClauseVerdict]) -> Table:
 def console_for_people() -> Console:
     """A console that wraps long lines at the terminal's width, and at a readable one in a log file."""
     console = Console(highlight=False, soft_wrap=False)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDEST
     return console
