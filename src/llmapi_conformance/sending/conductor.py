@@ -71,6 +71,7 @@ class Conductor:
         )
         self.exchanges: list[Exchange] = []
         self._redactor = Redactor(_secrets(setting))
+        self._plan = Plan(())
         self._own_keys: dict[tuple[str, str], Credential] = {}
         self._futures: dict[str, Future[ScenarioResult]] = {}
         self._tasks: dict[str, asyncio.Task[ScenarioResult]] = {}
@@ -136,6 +137,7 @@ class Conductor:
             await sender.__aexit__()
 
     async def _begin(self, plan: Plan) -> None:
+        self._plan = plan
         # The longest first: what they need all the time for should not begin last.
         for step in sorted(plan.steps, key=lambda step: -step.instance.scenario.cost.requests):
             instance = step.instance
@@ -178,6 +180,8 @@ class Conductor:
             return ScenarioResult(ResultStatus.NOT_OFFERED, reason)
         if obstacle:
             return ScenarioResult(ResultStatus.NOT_OBSERVED, obstacle)
+        if instance.scenario.lane == "last":
+            await self._all_others()
         needs: dict[str, Any] = {}
         for needed in needed_by(instance):
             result = await asyncio.shield(self._tasks[needed.key])
@@ -196,6 +200,11 @@ class Conductor:
             except BaseExceptionGroup as group:
                 raise sole_cause(group) from None
         return ScenarioResult(ResultStatus.DONE, "", value)
+
+    async def _all_others(self) -> None:
+        """Wait until everything is done that does not itself wait for this."""
+        earlier = [self._tasks[step.instance.key] for step in self._plan.steps if step.instance.scenario.lane != "last"]
+        await asyncio.gather(*(asyncio.shield(task) for task in earlier))
 
     def credential(self, instance: Instance, role: str) -> Credential:
         """The key of a role: for the lane ``own_key`` on the reference gateway a fresh one of the instance's own."""
