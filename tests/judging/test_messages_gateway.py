@@ -39,16 +39,30 @@ def test_a_client_key_at_the_provider_is_found() -> None:
     assert judged(oracles.the_clients_key_stays_at_the_gateway, plain(b"")) == (0, [])
 
 
-@pytest.mark.parametrize(
-    "header", [("set-cookie", "a=b"), ("x-internal-host", "somewhere"), ("via", "[[upstream-host]]")]
+OF_THE_PROVIDER = (
+    oracles.the_providers_key_stays_at_the_gateway,
+    oracles.the_providers_headers_and_address_stay_at_the_gateway,
 )
-def test_a_header_of_the_provider_is_found(header: tuple[str, str]) -> None:
-    assert judged(oracles.the_providers_headers_stay_at_the_gateway, plain())[1] == []
-    assert judged(oracles.the_providers_headers_stay_at_the_gateway, plain(headers=(*HEADERS, header)))[1]
 
 
-def test_a_provider_secret_in_a_body_is_found() -> None:
-    assert judged(oracles.the_providers_headers_stay_at_the_gateway, plain(message(note="[[upstream-key]]")))[1]
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        ("[[upstream-key]]", "MSG-G02"),
+        ("[[upstream-header]]", "MSG-G15"),
+        ("1.1 [[upstream-host]]", "MSG-G15"),
+    ],
+)
+def test_what_is_the_providers_is_found_in_a_header_and_in_a_body(text: str, clause: str) -> None:
+    for one in (plain(headers=(*HEADERS, ("x-own-name", text))), plain(message(note=text))):
+        assert {oracle.clause for oracle in OF_THE_PROVIDER if judged(oracle, one)[1]} == {clause}
+
+
+@pytest.mark.parametrize("header", [("set-cookie", "__cf_bm=own"), ("x-internal-host", "edge-7"), ("server", "nginx")])
+def test_headers_of_the_gateways_own_are_not_the_providers(header: tuple[str, str]) -> None:
+    for oracle in OF_THE_PROVIDER:
+        assert judged(oracle, plain(headers=(*HEADERS, header))) == (1, [])
+        assert judged(oracle, plain(b"")) == (0, [])
 
 
 def asked(**extra: Any) -> Exchange:

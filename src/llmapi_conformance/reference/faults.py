@@ -321,7 +321,7 @@ _ALL: Final = (
         "the upstream's headers are passed through",
         ("bifrost#3954", "mobula#32"),
         "every upstream answer",
-        clauses=("CHAT-F02", "MSG-G02", "HTTP-L01", "HTTP-L02"),
+        clauses=("HTTP-L01", "HTTP-L02", "HTTP-L03", "CHAT-F02", "CHAT-F08", "MSG-G02", "MSG-G15"),
     ),
     Fault("L01", "the list names each model twice", (), "GET /v1/models", clauses=("MOD-S03",)),
     Fault(

@@ -9,11 +9,15 @@ from llmapi_conformance.evidence.exchange import Ending, Exchange
 from llmapi_conformance.judging.chat_answer import directive, sent, shown
 from llmapi_conformance.judging.message_answer import blocks, events_of, message_of, object_of, same_json
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
-from llmapi_conformance.judging.oracles.chat_upstream import log_entries, received_body
+from llmapi_conformance.judging.oracles.chat_upstream import (
+    UPSTREAM_KEY,
+    UPSTREAM_OWN,
+    log_entries,
+    received_body,
+    without,
+)
 
 _CLIENT_KEY: Final = re.compile(r"\[\[key:[^\]]*\]\]")
-_UPSTREAM_MARK: Final = re.compile(rb"\[\[upstream-[^\]]*\]\]")
-_PROVIDER_HEADERS: Final = ("x-goog-api-key", "x-internal-host", "set-cookie")
 
 
 @oracle("MSG-G01")
@@ -26,16 +30,15 @@ def the_clients_key_stays_at_the_gateway(log: Exchange) -> Judgement:
 
 
 @oracle("MSG-G02")
-def the_providers_headers_stay_at_the_gateway(exchange: Exchange) -> Judgement:
-    """Neither the provider's own headers nor its secrets and address come back (CWE-200)."""
-    if exchange.response is None or not exchange.body:
-        return
-    yield Examined("headers", len(exchange.response.headers))
-    for name, value in exchange.response.headers:
-        if name.lower() in _PROVIDER_HEADERS or _UPSTREAM_MARK.search(value.encode("utf-8", "replace")):
-            yield Deviation("headers of the gateway's own", shown(f"{name}: {value}"))
-    if found := _UPSTREAM_MARK.search(exchange.body):
-        yield Deviation("a body without the provider's secrets", found[0].decode(), found.span())
+def the_providers_key_stays_at_the_gateway(exchange: Exchange) -> Judgement:
+    """The provider's key comes back neither in a header nor in the body (CWE-200)."""
+    yield from without(exchange, UPSTREAM_KEY, "the provider's key")
+
+
+@oracle("MSG-G15")
+def the_providers_headers_and_address_stay_at_the_gateway(exchange: Exchange) -> Judgement:
+    """What the provider's headers say, and where it is, does not come back (CWE-200); the gateway has its own."""
+    yield from without(exchange, UPSTREAM_OWN, "the provider's headers and address")
 
 
 @oracle("MSG-G03")
