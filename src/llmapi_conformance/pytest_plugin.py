@@ -70,9 +70,10 @@ class Conformance:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Let ``-k`` find clause ids, and put what looks at every exchange last."""
+        """Let ``-k`` find clause ids, name them in JUnit, and put what looks at every exchange last."""
         for item in items:
             item.extra_keyword_matches.update(_clauses(item))
+            item.user_properties.extend(("clause", clause) for clause in _clauses(item))
         items.sort(key=lambda item: "every_exchange" in getattr(item, "fixturenames", ()))
 
     @pytest.hookimpl(tryfirst=True)
@@ -114,16 +115,14 @@ class Conformance:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
+        self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Show findings without a traceback, and name the clauses in JUnit."""
+        """Show findings without a traceback."""
         report = yield
         if call.excinfo is not None and call.excinfo.errisinstance(Nonconformance):
             report.longrepr = str(call.excinfo.value)
         elif call.excinfo is not None and report.failed:
             self.run.check_crashed(call.excinfo.value)
-        if call.when == "call":
-            report.user_properties.extend(("clause", clause) for clause in _clauses(item))
         return report
 
     @pytest.hookimpl(trylast=True)

@@ -55,12 +55,13 @@ def test_usage_that_was_asked_for_comes_in_a_chunk_of_its_own(chat_pair: dict[st
     judge(usage.cached_tokens_are_told, stream)
 
 
-@clause("CHAT-U06", "CHAT-X03", "CHAT-A02", "CHAT-F02")
+@clause("CHAT-U06", "CHAT-X03", "CHAT-A02", "CHAT-F02", "CHAT-F08")
 def test_a_long_stream_brings_the_text_and_nothing_else(chat_wide_stream: Exchange) -> None:
     judge(usage.usage_that_was_not_asked_for_stays_out, chat_wide_stream)
     judge(content.characters_survive_any_cut, chat_wide_stream)
     judge(content.parts_are_read_like_text, chat_wide_stream)
-    judge(upstream.upstreams_headers_stay_there, chat_wide_stream)
+    judge(upstream.upstreams_key_stays_there, chat_wide_stream)
+    judge(upstream.upstreams_headers_and_address_stay_there, chat_wide_stream)
 
 
 @clause("CHAT-X02", "CHAT-M01", "CHAT-M03", "CHAT-U10")

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
 
 
-@clause("MSG-G01", "MSG-G02")
+@clause("MSG-G01", "MSG-G02", "MSG-G15")
 def test_secrets_stay_on_their_side(messages_tool_result: dict[str, Any]) -> None:
     judge(oracles.the_clients_key_stays_at_the_gateway, messages_tool_result["log"])
-    judge(oracles.the_providers_headers_stay_at_the_gateway, messages_tool_result["answer"])
+    judge(oracles.the_providers_key_stays_at_the_gateway, messages_tool_result["answer"])
+    judge(oracles.the_providers_headers_and_address_stay_at_the_gateway, messages_tool_result["answer"])
 
 
 @clause("MSG-G01", "MSG-G03", "MSG-G05", "MSG-G06", "MSG-G07", "MSG-G11")

@@ -158,11 +158,20 @@ def test_the_clients_key_at_the_upstream_is_found() -> None:
     assert len(judged(oracle, plain(), log({"user": "[[key:general:openai]]"}))[1]) == 1
 
 
-def test_secrets_of_the_upstream_in_an_answer_are_found() -> None:
-    oracle = oracles.upstreams_headers_stay_there
-    assert judged(oracle, stream()) == (1, [])
-    assert len(judged(oracle, stream(headers=(*STREAM_HEADERS, ("x-internal-host", "[[upstream-host]]"))))[1]) == 1
-    assert len(judged(oracle, plain(completion(message=message(content="at [[upstream-host]]"))))[1]) == 1
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [("[[upstream-key]]", "CHAT-F02"), ("[[upstream-host]]", "CHAT-F08"), ("a=[[upstream-header]]", "CHAT-F08")],
+)
+def test_what_is_the_upstreams_is_found_in_a_header_and_in_a_body(text: str, clause: str) -> None:
+    judges = (oracles.upstreams_key_stays_there, oracles.upstreams_headers_and_address_stay_there)
+    in_header = stream(headers=(*STREAM_HEADERS, ("x-anything", text)))
+    for one in (in_header, plain(completion(message=message(content=f"at {text}")))):
+        assert {oracle.clause: len(judged(oracle, one)[1]) for oracle in judges} == {
+            oracle.clause: int(oracle.clause == clause) for oracle in judges
+        }
+    for oracle in judges:
+        assert judged(oracle, stream()) == (1, [])
+        assert judged(oracle, plain(b"")) == (0, [])
 
 
 ASKED = question(tools=TOOLS, temperature=0.5, max_tokens=64, top_p=None)

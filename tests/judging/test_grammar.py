@@ -99,12 +99,100 @@ def test_a_violation_says_what_might_have_come_and_where() -> None:
     events.pop(-2)
     one = exchange(mode="stream", events=events)
     (deviation,) = found(load_grammar(SPECS, "messages"), "message", one)
-    assert deviation.expected == (
-        "content_block_start or message_delta or message_delta_at_limit or error, the message being between blocks"
-    )
-    assert deviation.observed == "message_stop"
+    assert deviation.expected == "content_block_start or message_delta or error or ping (between blocks)"
+    assert deviation.observed == 'message_stop: data: {"type": "message_stop"} (event 7 of 7)'
     assert deviation.span is not None
     assert one.body[slice(*deviation.span)].startswith(b"event: message_stop")
+
+
+CHUNK = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"role": "assistant"}}]}
+LAST = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+MORE = {"choices": [{"index": 0, "delta": {"content": "x" * 90}}]}
+END = (None, "[DONE]")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "machine", "events", "expected", "observed"),
+    [
+        (
+            "chat",
+            "end",
+            [(None, CHUNK), (None, LAST), END, END],
+            "nothing after the end",
+            "done: data: [DONE] (event 4 of 4)",
+        ),
+        (
+            "chat",
+            "end",
+            [(None, {"choices": [{"index": 0, "finish_reason": "stop"}]})],
+            "error or [DONE] before the end of the stream (before the end)",
+            'the end of the stream after data: {"choices": [{"index": 0, "finish_reason": "stop"}]} (event 1 of 1)',
+        ),
+        (
+            "chat",
+            "stream",
+            [(None, CHUNK), (None, {"choices": [], "usage": {"total_tokens": 1}}), (None, LAST)],
+            "error or nothing (after the usage)",
+            'chunk: data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]} (event 3 of 3)',
+        ),
+        (
+            "chat",
+            "finish",
+            [(None, CHUNK), (None, LAST), (None, MORE), END],
+            "nothing more (choice 0 is finished)",
+            'without_finish_reason: data: {"choices": [{"index": 0, "delta": {"content": "'
+            + "x" * 32
+            + "… (event 3 of 4)",
+        ),
+        (
+            "chat",
+            "finish",
+            [(None, CHUNK), END],
+            "with_finish_reason before the end of the stream (choice 0 is unfinished)",
+            "the end of the stream after data: [DONE] (event 2 of 2)",
+        ),
+        (
+            "chat",
+            "roles",
+            [(None, LAST | {"choices": [{"index": 1, "delta": {"content": "x"}}]})],
+            "with_role (choice 1 is before the first delta)",
+            'without_role: data: {"choices": [{"index": 1, "delta": {"content": "x"}}]} (event 1 of 1)',
+        ),
+        (
+            "messages",
+            "message",
+            [("message_stop", {"type": "message_stop"})],
+            "message_start or error or ping (before the message)",
+            'message_stop: data: {"type": "message_stop"} (event 1 of 1)',
+        ),
+        (
+            "messages",
+            "message",
+            [events_of(message())[0], ("message_delta", {"type": "message_delta"})],
+            "message_stop or error before the end of the stream (at the message's end)",
+            'the end of the stream after message_delta: data: {"type": "message_delta"} (event 2 of 2)',
+        ),
+        (
+            "messages",
+            "message",
+            [],
+            "message_start or error before the end of the stream (before the message)",
+            "a stream without an event",
+        ),
+        (
+            "messages",
+            "block",
+            [("content_block_delta", {"type": "content_block_delta", "index": 3})],
+            "content_block_start (block 3 is not there)",
+            'content_block_delta: data: {"type": "content_block_delta", "index": 3} (event 1 of 1)',
+        ),
+    ],
+)
+def test_a_violation_reads_as_a_sentence(
+    protocol: str, machine: str, events: list[tuple[str | None, Any]], expected: str, observed: str
+) -> None:
+    (deviation,) = found(load_grammar(SPECS, protocol), machine, exchange(mode="stream", events=events))
+    assert (deviation.expected, deviation.observed) == (expected, observed)
 
 
 def test_each_key_has_a_run_of_its_own() -> None:

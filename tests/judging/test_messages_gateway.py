@@ -39,16 +39,30 @@ def test_a_client_key_at_the_provider_is_found() -> None:
     assert judged(oracles.the_clients_key_stays_at_the_gateway, plain(b"")) == (0, [])
 
 
-@pytest.mark.parametrize(
-    "header", [("set-cookie", "a=b"), ("x-internal-host", "somewhere"), ("via", "[[upstream-host]]")]
+OF_THE_PROVIDER = (
+    oracles.the_providers_key_stays_at_the_gateway,
+    oracles.the_providers_headers_and_address_stay_at_the_gateway,
 )
-def test_a_header_of_the_provider_is_found(header: tuple[str, str]) -> None:
-    assert judged(oracles.the_providers_headers_stay_at_the_gateway, plain())[1] == []
-    assert judged(oracles.the_providers_headers_stay_at_the_gateway, plain(headers=(*HEADERS, header)))[1]
 
 
-def test_a_provider_secret_in_a_body_is_found() -> None:
-    assert judged(oracles.the_providers_headers_stay_at_the_gateway, plain(message(note="[[upstream-key]]")))[1]
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        ("[[upstream-key]]", "MSG-G02"),
+        ("[[upstream-header]]", "MSG-G15"),
+        ("1.1 [[upstream-host]]", "MSG-G15"),
+    ],
+)
+def test_what_is_the_providers_is_found_in_a_header_and_in_a_body(text: str, clause: str) -> None:
+    for one in (plain(headers=(*HEADERS, ("x-own-name", text))), plain(message(note=text))):
+        assert {oracle.clause for oracle in OF_THE_PROVIDER if judged(oracle, one)[1]} == {clause}
+
+
+@pytest.mark.parametrize("header", [("set-cookie", "__cf_bm=own"), ("x-internal-host", "edge-7"), ("server", "nginx")])
+def test_headers_of_the_gateways_own_are_not_the_providers(header: tuple[str, str]) -> None:
+    for oracle in OF_THE_PROVIDER:
+        assert judged(oracle, plain(headers=(*HEADERS, header))) == (1, [])
+        assert judged(oracle, plain(b"")) == (0, [])
 
 
 def asked(**extra: Any) -> Exchange:
@@ -150,8 +164,9 @@ def broken(*tail: tuple[str | None, Any], ending: Ending = Ending.COMPLETE) -> E
         (broken(), {"MSG-F02", "MSG-F03"}),
         (disturbed(streamed(message())), {"MSG-F01", "MSG-F02", "MSG-F03"}),
         (broken(*events_of(message())[-2:], ERROR), {"MSG-F01"}),
+        (disturbed(stream([])), {"MSG-F02", "MSG-F03"}),
     ],
-    ids=["error event", "cut", "reset", "silent end", "dressed up", "both"],
+    ids=["error event", "cut", "reset", "silent end", "dressed up", "both", "nothing"],
 )
 def test_the_end_of_a_broken_answer(one: Exchange, clauses: set[str]) -> None:
     ends = (
@@ -160,7 +175,7 @@ def test_the_end_of_a_broken_answer(one: Exchange, clauses: set[str]) -> None:
         oracles.a_broken_message_ends_with_an_error_event,
     )
     assert {oracle.clause for oracle in ends if judged(oracle, one)[1]} == clauses
-    assert all(judged(oracle, one)[0] for oracle in ends)
+    assert all(judged(oracle, one)[0] for oracle in ends if one.body)
     assert not any(judged(oracle, replace(one, response=None))[0] for oracle in ends)
 
 
@@ -168,7 +183,10 @@ def test_what_came_before_the_failure_must_arrive() -> None:
     oracle = oracles.what_came_before_the_failure_is_passed_on
     assert judged(oracle, broken(ERROR), TEXT, 1) == (1, [])
     assert judged(oracle, broken(ERROR), "Something else", 1)[1]
-    assert judged(oracle, disturbed(stream([*PART[:3], ERROR])), TEXT, 1)[1]
+    silent = [*PART[:3], ERROR]
+    assert judged(oracle, disturbed(stream(silent)), TEXT, 1)[1]
+    assert judged(oracle, disturbed(stream(silent, question(scripted("echo eof after=3")))), TEXT, 3)[1]
+    assert judged(oracle, disturbed(stream(silent, question(scripted("echo cut after=3")))), TEXT, 3) == (0, [])
 
 
 LIMITED = {"type": "error", "error": {"type": "rate_limit_error", "message": "Later"}}

@@ -125,6 +125,15 @@ def test_deep_nesting_makes_no_oracle_raise() -> None:
     run_all(log())
 
 
+@pytest.mark.parametrize("oracle", MESSAGES, ids=lambda oracle: oracle.clause)
+def test_nothing_passes_on_answers_that_were_emptied(oracle: Oracle) -> None:
+    for one in (plain(b"", ASKED), odd_stream(b""), plain(b"", status=429), plain(b"", status=400)):
+        for each in subjects(oracle, one):
+            if all(subject is one or not hasattr(subject, "body") for subject in each):
+                examined, deviations = judged(oracle, *each)
+                assert not examined or deviations
+
+
 def test_every_active_clause_has_an_oracle() -> None:
     clauses = load_clauses(tree() / "specs").values()
     active = {clause.id for clause in clauses if clause.surface == "messages" and clause.status == "active"}

@@ -150,15 +150,34 @@ def test_a_leak_in_the_name_of_a_member_is_found() -> None:
     assert len(judged(secrets.an_error_shows_no_inner_address, made)[1]) == 1
 
 
-@pytest.mark.parametrize("value", ["[[upstream-key]]", "Bearer [[key:general:openai]]", "http://[[upstream-host]]/"])
-def test_a_header_of_the_upstream_is_found_whatever_the_status(value: str) -> None:
-    made = exchange(headers=(*JSON_HEADERS, ("x-anything", value)), body={})
-    assert len(judged(secrets.response_headers_show_nothing_of_the_upstream, made)[1]) == 1
+HEADER_LEAKS = (secrets.response_headers_show_no_key, secrets.response_headers_show_no_upstream_address)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize(
+    ("value", "clause"),
+    [
+        ("[[upstream-key]]", "HTTP-L01"),
+        ("Bearer [[key:general:openai]]", "HTTP-L01"),
+        ("[[secret:google-like]]", "HTTP-L01"),
+        ("http://[[upstream-host]]/", "HTTP-L03"),
+    ],
+)
+def test_a_leak_in_a_header_is_found_by_the_clause_of_its_kind(value: str, clause: str, status: int) -> None:
+    made = exchange(headers=(*JSON_HEADERS, ("x-anything", value)), body={}, status=status)
+    found = {oracle.clause: judged(oracle, made) for oracle in HEADER_LEAKS}
+    assert {name: (examined, len(deviations)) for name, (examined, deviations) in found.items()} == {
+        name: (2, int(name == clause)) for name in found
+    }
 
 
 def test_the_gateways_own_headers_are_no_leak() -> None:
     made = exchange(headers=(*JSON_HEADERS, ("server", "nginx"), ("x-request-id", "req_1")), body={})
-    assert judged(secrets.response_headers_show_nothing_of_the_upstream, made) == (3, [])
+    assert all(judged(oracle, made) == (3, []) for oracle in HEADER_LEAKS)
+
+
+def test_an_answer_without_headers_keeps_no_clause_about_them() -> None:
+    assert all(judged(oracle, exchange(headers=())) == (0, []) for oracle in HEADER_LEAKS)
 
 
 def test_a_hostile_body_is_scanned_in_time() -> None:

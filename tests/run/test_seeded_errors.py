@@ -68,7 +68,7 @@ def a_wrong_event_order(specs: Path) -> None:
 
 def a_wrong_end_of_choices(specs: Path) -> None:
     def change(grammar: Any) -> None:
-        grammar["machines"]["finish"]["states"]["unfinished"]["next"]["last"] = "unfinished"
+        grammar["machines"]["finish"]["states"]["unfinished"]["next"]["with_finish_reason"] = "unfinished"
 
     rewrite(specs / "streams" / "chat.yaml", change)
 

@@ -144,3 +144,37 @@ def test_a_request_in_the_midst_of_another_does_not_wait_for_it() -> None:
         return seen
 
     assert asyncio.run(run()) == ["inner", "alone", "next"]
+
+
+def test_of_those_who_wait_the_one_that_is_furthest_along_goes_first() -> None:
+    async def run() -> list[int]:
+        lanes, seen = Lanes(1, 0), []
+
+        async def one(progress: int) -> None:
+            async with lanes.request("shared", ["k"], progress):
+                seen.append(progress)
+                await asyncio.sleep(0.001)
+
+        await asyncio.gather(*(one(progress) for progress in (1, 1, 3, 2, 7)))
+        return seen
+
+    assert asyncio.run(run()) == [1, 7, 3, 2, 1]
+
+
+def test_a_place_that_was_given_to_somebody_who_left_is_not_lost() -> None:
+    async def run() -> None:
+        lanes = Lanes(1, 0)
+
+        async def one() -> None:
+            async with lanes.request("shared", ["k"]):
+                await asyncio.sleep(0)
+
+        async with lanes.request("shared", ["k"]):
+            leaving = asyncio.create_task(one())
+            await asyncio.sleep(0.001)
+            leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        async with asyncio.timeout(2):
+            await one()
+
+    asyncio.run(run())

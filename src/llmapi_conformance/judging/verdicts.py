@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from llmapi_conformance.evidence.exchange import Exchange
-    from llmapi_conformance.judging.check import Check
+    from llmapi_conformance.judging.check import Check, Observed
 
 LONGEST_TEXT = 2_000
 """Characters of ``observed`` that are kept; the bytes are in the recording."""
@@ -64,6 +64,7 @@ class Finding:
         observed: What was there.
         exchange: The exchange that shows it, ``None`` when none does.
         span: Offsets of the telling bytes in the response body.
+        also: Ids of further exchanges that show the same.
     """
 
     verdict: Verdict
@@ -73,6 +74,7 @@ class Finding:
     observed: str
     exchange: Exchange | None = None
     span: tuple[int, int] | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class ClauseVerdict:
         verdict: The weightiest verdict of its checks.
         reason: One sentence when nothing could be judged; empty otherwise.
         examined: Number of subjects looked at.
-        findings: What deviates, each kind of deviation on each exchange once.
+        findings: What deviates, each kind of deviation once, with every exchange that shows it.
         checks: What each check says.
     """
 
@@ -213,26 +215,30 @@ def _reasons(said: tuple[CheckVerdict, ...], verdict: Verdict) -> str:
 
 
 def _findings(clause: Clause, checks: list[Check], terms: Terms) -> tuple[Finding, ...]:
-    made: dict[tuple[str, str, str, str], Finding] = {}
+    alike: dict[tuple[str, str, str], dict[str, tuple[str, Observed]]] = {}
     for check in sorted(checks, key=lambda one: one.name):
         for found in check.observed:
-            if found.clause != clause.id:
-                continue
-            deviation = found.deviation
-            exchange_id = found.exchange.id if found.exchange else ""
-            made.setdefault(
-                (found.oracle, exchange_id, deviation.expected, deviation.observed),
-                Finding(
-                    terms.broken(clause),
-                    check.name,
-                    found.oracle,
-                    deviation.expected[:LONGEST_TEXT],
-                    deviation.observed[:LONGEST_TEXT],
-                    found.exchange,
-                    deviation.span,
-                ),
-            )
-    return tuple(made[key] for key in sorted(made))
+            if found.clause == clause.id:
+                kind = (found.oracle, found.deviation.expected, found.deviation.observed)
+                shown = found.exchange.id if found.exchange else ""
+                alike.setdefault(kind, {}).setdefault(shown, (check.name, found))
+    return tuple(_finding(alike[kind], terms.broken(clause)) for kind in sorted(alike))
+
+
+def _finding(shown: dict[str, tuple[str, Observed]], verdict: Verdict) -> Finding:
+    first, *others = sorted(shown)
+    check, found = shown[first]
+    deviation = found.deviation
+    return Finding(
+        verdict,
+        check,
+        found.oracle,
+        deviation.expected[:LONGEST_TEXT],
+        deviation.observed[:LONGEST_TEXT],
+        found.exchange,
+        deviation.span,
+        tuple(others),
+    )
 
 
 def exit_status(results: Iterable[ClauseVerdict], *, trusted: bool = True) -> int:

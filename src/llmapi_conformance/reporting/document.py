@@ -129,6 +129,7 @@ def _finding(finding: Finding, base_url: str) -> dict[str, Any]:
         "curl": curl_line(shown, base_url) if shown else None,
         "excerpt": excerpt(shown, finding.span) if shown else None,
         "span": list(finding.span) if finding.span else None,
+        "also": list(finding.also),
     }
 
 

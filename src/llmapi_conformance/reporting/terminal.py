@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,8 @@ def print_summary(console: Console, results: Sequence[ClauseVerdict], document: 
     failed = [one for one in results if one.verdict is Verdict.FAILED]
     warned = sum(one.verdict is Verdict.WARNED for one in results)
     first = f": {failed[0].clause.id} {failed[0].clause.statement}" if failed else ""
+    if len(failed) > 1:
+        console.print(Text("failed: " + " ".join(one.clause.id for one in failed), "bold red"))
     more = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
     besides = f", {warned} warned" if warned else ""
     console.print(Text(f"{document['target']['name']}: {headline}{first}{more}{besides}", style))
@@ -132,7 +135,7 @@ def _clause_block(one: ClauseVerdict, base_url: str, *, brief: bool) -> Group:
     shown = one.findings[: 1 if brief else MOST_FINDINGS]
     parts.extend(_finding_grid(finding, base_url, brief=brief) for finding in shown)
     if len(one.findings) > len(shown):
-        parts.append(Text(f"  and {len(one.findings) - len(shown)} more like it, all in verdicts.json", "dim"))
+        parts.append(Text(f"  and {len(one.findings) - len(shown)} other findings, all in verdicts.json", "dim"))
     parts.append(Text())
     return Group(*parts)
 
@@ -143,7 +146,8 @@ def _finding_grid(finding: Finding, base_url: str, *, brief: bool) -> Table:
     grid.add_column(overflow="fold")
     rows = [("expected", finding.expected), ("observed", finding.observed[:400])]
     if finding.exchange and not brief:
-        rows += [("exchange", finding.exchange.id), ("reproduce", curl_line(finding.exchange, base_url)[:900])]
+        more = f" and {len(finding.also)} more" if finding.also else ""
+        rows += [("exchange", finding.exchange.id + more), ("reproduce", curl_line(finding.exchange, base_url)[:900])]
     for name, value in rows:
         grid.add_row(f" {name}", Text(printable(value)))
     return grid
@@ -168,6 +172,6 @@ def _surfaces(results: Sequence[ClauseVerdict]) -> Table:
 def console_for_people() -> Console:
     """A console that wraps long lines at the terminal's width, and at a readable one in a log file."""
     console = Console(highlight=False, soft_wrap=False)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDEST
     return console

@@ -22,5 +22,6 @@ def finding_text(one: ClauseVerdict, finding: Finding, base_url: str) -> str:
         f"  observed   {printable(finding.observed)}",
     ]
     if finding.exchange:
-        lines += [f"  exchange   {finding.exchange.id}", f"  reproduce  {curl_line(finding.exchange, base_url)}"]
+        also = f" and {len(finding.also)} more" if finding.also else ""
+        lines += [f"  exchange   {finding.exchange.id}{also}", f"  reproduce  {curl_line(finding.exchange, base_url)}"]
     return "\n".join(lines)

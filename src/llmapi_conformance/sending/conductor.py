@@ -75,6 +75,7 @@ class Conductor:
         )
         self.exchanges: list[Exchange] = []
         self._redactor = Redactor(_secrets(setting))
+        self._plan = Plan(())
         self._own_keys: dict[tuple[str, str], Credential] = {}
         self._futures: dict[str, Future[ScenarioResult]] = {}
         self._tasks: dict[str, asyncio.Task[ScenarioResult]] = {}
@@ -140,7 +141,9 @@ class Conductor:
             await sender.__aexit__()
 
     async def _begin(self, plan: Plan) -> None:
-        for step in plan.steps:
+        self._plan = plan
+        # The longest first: what they need all the time for should not begin last.
+        for step in sorted(plan.steps, key=lambda step: -step.instance.scenario.cost.requests):
             instance = step.instance
             self._futures[instance.key] = Future()
             self._tasks[instance.key] = self._loop.create_task(self._conduct(instance, step.obstacle))
@@ -181,6 +184,8 @@ class Conductor:
             return ScenarioResult(ResultStatus.NOT_OFFERED, reason)
         if obstacle:
             return ScenarioResult(ResultStatus.NOT_OBSERVED, obstacle)
+        if instance.scenario.lane == "last":
+            await self._all_others()
         needs: dict[str, Any] = {}
         for needed in needed_by(instance):
             result = await asyncio.shield(self._tasks[needed.key])
@@ -194,8 +199,16 @@ class Conductor:
             await self._fresh_keys(instance)
             lane = "shared"
         async with self._lanes.scenario(lane, self._gate_keys(instance)):
-            value = await scenario.function(Session(self, instance), **instance.values, **needs)
+            try:
+                value = await scenario.function(Session(self, instance), **instance.values, **needs)
+            except BaseExceptionGroup as group:
+                raise sole_cause(group) from None
         return ScenarioResult(ResultStatus.DONE, "", value)
+
+    async def _all_others(self) -> None:
+        """Wait until everything is done that does not itself wait for this."""
+        earlier = [self._tasks[step.instance.key] for step in self._plan.steps if step.instance.scenario.lane != "last"]
+        await asyncio.gather(*(asyncio.shield(task) for task in earlier))
 
     def credential(self, instance: Instance, role: str) -> Credential:
         """The key of a role: for the lane ``own_key`` on the reference gateway a fresh one of the instance's own."""
@@ -231,7 +244,7 @@ class Conductor:
     async def send(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Exchange:
         """Send, record and return one exchange (see ``sending.session.Gateway``)."""
         operation = self._operation(outgoing, instance.role)
-        async with self._request(instance):
+        async with self._request(instance, step):
             assembled = assemble(outgoing, self.target, instance.role, self._http.origin)
             started_at = time.time()
             if assembled.raw is not None:
@@ -268,7 +281,7 @@ class Conductor:
             await self._lanes.pace()
 
         operation = self._operation(outgoing, instance.role)
-        async with self._request(instance):
+        async with self._request(instance, step):
             assembled = assemble(outgoing, self.target, instance.role, self._http.origin, upgrade=True, deflate=deflate)
             started_at = time.time()
             conversation = await converse(
@@ -301,10 +314,10 @@ class Conductor:
         return exchange
 
     @asynccontextmanager
-    async def _request(self, instance: Instance) -> AsyncIterator[None]:
+    async def _request(self, instance: Instance, step: int) -> AsyncIterator[None]:
         """Hold what a request of this instance needs, and count it."""
         lane = "shared" if (instance.key, instance.role) in self._own_keys else instance.scenario.lane
-        async with self._lanes.request(lane, self._gate_keys(instance)):
+        async with self._lanes.request(lane, self._gate_keys(instance), step):
             self.budget.spend(instance.key)
             yield
 
@@ -427,6 +440,13 @@ class Conductor:
 
     def _on_loop(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def sole_cause(error: BaseException) -> BaseException:
+    """What a scenario's task group failed for: the one exception in it, or the group where there are several."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _secrets(setting: Setting) -> dict[str, str]:

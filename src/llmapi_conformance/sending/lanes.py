@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
@@ -58,6 +59,49 @@ class Gate:
                 self._changed.notify_all()
 
 
+class Slots:
+    """A bounded number of places; of those who wait, the one that is furthest along goes first.
+
+    A scenario that sends one request after another would otherwise wait behind everybody's first request at each step,
+    and finish long after all the others.
+    """
+
+    __slots__ = ("_free", "_number", "_waiting")
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._number = 0
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+
+    @asynccontextmanager
+    async def place(self, progress: int) -> AsyncIterator[None]:
+        """Hold a place; ``progress`` is the number of the request within its scenario."""
+        if self._free:
+            self._free -= 1
+        else:
+            turn = asyncio.get_running_loop().create_future()
+            self._number += 1
+            heapq.heappush(self._waiting, (-progress, self._number, turn))
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._release()
+                raise
+        try:
+            yield
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        while self._waiting:
+            turn = heapq.heappop(self._waiting)[2]
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+
 class Lanes:
     """Bounds what is under way: by number, by rate, by key.
 
@@ -72,7 +116,7 @@ class Lanes:
     __slots__ = ("_everything", "_keys", "_latency", "_next_start", "_rate", "_slots")
 
     def __init__(self, concurrency: int, rate: float) -> None:
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = Slots(concurrency)
         self._latency = asyncio.Semaphore(min(self.LATENCY, concurrency))
         self._rate = rate
         self._next_start = 0.0
@@ -94,8 +138,8 @@ class Lanes:
             yield
 
     @asynccontextmanager
-    async def request(self, lane: str, keys: Iterable[str]) -> AsyncIterator[None]:
-        """Hold for one request a slot and what it shares with others.
+    async def request(self, lane: str, keys: Iterable[str], progress: int = 1) -> AsyncIterator[None]:
+        """Hold for one request a place and what it shares with others; ``progress`` as in ``Slots.place``.
 
         A request that is sent in the midst of another one, by the same task, holds what that one holds: it must not
         wait for somebody who waits for the other one to end.
@@ -109,7 +153,7 @@ class Lanes:
                 await held.enter_async_context(self._everything.shared())
                 for key in sorted(set(keys)):
                     await held.enter_async_context(self._key(key).shared())
-            await held.enter_async_context(self._slots)
+            await held.enter_async_context(self._slots.place(progress))
             await self.pace()
             token = _inside.set(True)
             try:

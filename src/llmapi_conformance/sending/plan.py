@@ -60,12 +60,14 @@ def needed_by(instance: Instance) -> tuple[Instance, ...]:
     """The instances whose results an instance takes: those with the same values of the parameters they share.
 
     Raises:
-        LookupError: A parameter is neither given nor a scenario.
+        LookupError: A parameter is neither given nor a scenario, or a scenario that would wait for this one.
     """
     found = []
     for name in instance.scenario.needs:
         if name not in SCENARIOS:
             raise LookupError(f"{instance.scenario.name} takes {name}, which is neither a parameter nor a scenario")
+        if SCENARIOS[name].lane == "last" and instance.scenario.lane != "last":
+            raise LookupError(f"{instance.scenario.name} takes {name}, which begins when all others have ended")
         for candidate in SCENARIOS[name].instances():
             if all(instance.values.get(key, value) == value for key, value in candidate.values.items()):
                 found.append(candidate)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-Lane = Literal["shared", "own_key", "latency", "exclusive"]
+Lane = Literal["shared", "own_key", "latency", "exclusive", "last"]
+"""How a scenario shares the gateway; ``last`` begins when all others have ended, because it makes the upstream fail,
+and a gateway may stop trusting an upstream that does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,6 +227,7 @@ def test_leak_headers_sends_what_the_control_surface_names_as_secret(talk: Talk)
     for answer in talk.both("echo"):
         assert not answer.headers.keys() & set(names)
     assert secrets["headers"][0].startswith("AIza")
+    assert secrets["headers"][0] in secrets["keys"]
     assert talk.upstream.base_url.endswith(secrets["hosts"][0])
 
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from llmapi_conformance.evidence.sse import ServerSentEvent
 
 _CLIENT_KEY: Final = re.compile(r"\[\[key:[^\]]*\]\]")
-_UPSTREAM_MARK: Final = re.compile(rb"\[\[upstream-[^\]]*\]\]")
+UPSTREAM_KEY: Final = re.compile(r"\[\[upstream-key\]\]")
+UPSTREAM_OWN: Final = re.compile(r"\[\[upstream-(?:header|host)\]\]")
+"""What redaction leaves in the place of the upstream's key, and of its address and the headers that it sends."""
 _RATE_LIMIT_TYPES: Final = ("rate_limit_error", "rate_limit_exceeded", "insufficient_quota", "requests", "tokens")
 
 
@@ -209,16 +211,15 @@ def clients_key_stays_here(exchange: Exchange, log: Exchange) -> Judgement:  # n
 
 
 @oracle("CHAT-F02")
-def upstreams_headers_stay_there(exchange: Exchange) -> Judgement:
-    """Neither the provider's secrets nor its address come back (CWE-200)."""
-    yield Examined("answer")
-    for name, value in exchange.response.headers if exchange.response else ():
-        if _UPSTREAM_MARK.search(value.encode()):
-            yield Deviation("headers of the gateway's own", f"{name}: {value}")
-            return
-    found = _UPSTREAM_MARK.search(exchange.body)
-    if found:
-        yield Deviation("a body without the upstream's secrets", found[0].decode(), found.span())
+def upstreams_key_stays_there(exchange: Exchange) -> Judgement:
+    """The upstream's key comes back neither in a header nor in the body (CWE-200)."""
+    yield from without(exchange, UPSTREAM_KEY, "the upstream's key")
+
+
+@oracle("CHAT-F08")
+def upstreams_headers_and_address_stay_there(exchange: Exchange) -> Judgement:
+    """What the upstream's headers say, and where it is, does not come back (CWE-200)."""
+    yield from without(exchange, UPSTREAM_OWN, "the upstream's headers and address")
 
 
 @oracle("CHAT-F03")
@@ -292,6 +293,24 @@ def unknown_member_is_passed_on_or_refused(exchange: Exchange, log: Exchange, na
     yield Examined("unknown member")
     if received.get(name) != sent(exchange).get(name):
         yield Deviation(f"{name} at the upstream, or status 400", f"{name} dropped")
+
+
+def without(exchange: Exchange, mark: re.Pattern[str], what: str) -> Judgement:
+    """Judge that an answer with a body holds nothing that redaction marked so.
+
+    Args:
+        exchange: The answer.
+        mark: The marker to look for.
+        what: What it stands for, as a noun phrase.
+    """
+    if exchange.response is None or not exchange.body:
+        return
+    yield Examined("answer")
+    for name, value in exchange.response.headers:
+        if mark.search(f"{name}: {value}"):
+            yield Deviation(f"headers without {what}", shown(f"{name}: {value}"))
+    if found := re.search(mark.pattern.encode(), exchange.body):
+        yield Deviation(f"a body without {what}", found[0].decode(), found.span())
 
 
 def log_entries(log: Exchange) -> list[dict[str, Any]]:

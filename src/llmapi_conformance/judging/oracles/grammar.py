@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DONE: Final = "[DONE]"
 """The literal that ends the streams of some protocols."""
 
+_LONGEST_DATA: Final = 80
+"""Characters of an event's data that a finding shows."""
+
 ABSENT: Final = object()
 """What ``member`` gives where a path leads nowhere."""
 
@@ -119,11 +122,12 @@ def judge_machine(
         return
     machine = grammar.machine(name)
     whole = ended_by_itself(exchange) if ended is None else ended
-    for run in run_machine(grammar, machine, stream or exchange.events, ended=whole):
-        where = f"{machine.name} {_spelled(run.key)}" if machine.keyed_by else f"the {machine.name}"
-        yield Examined(f"events of {where}", run.steps or 1)
+    events = stream or exchange.events
+    for run in run_machine(grammar, machine, events, ended=whole):
+        subject = _subject(machine, run)
+        yield Examined(f"events of {subject or 'the stream'}", run.steps or 1)
         if run.violation:
-            yield _deviation(where, run.violation)
+            yield _deviation(machine, run.violation, subject, events)
 
 
 def reads_as_stream(exchange: Exchange) -> bool:
@@ -178,16 +182,45 @@ def _run(machine: Machine, key: Any, subjects: Iterable[tuple[str, ServerSentEve
     return Run(key, steps, state.name, None)
 
 
-def _deviation(where: str, violation: Violation) -> Deviation:
-    expected = " or ".join(violation.expected) or "nothing more"
-    event = violation.event
-    return Deviation(
-        expected=f"{expected}, {where} being {violation.state}"
-        if where.startswith("the ")
-        else f"{expected} for {where} ({violation.state})",
-        observed=violation.found or "the end of the stream",
-        span=(event.start, event.end) if event else None,
-    )
+def _subject(machine: Machine, run: Run) -> str:
+    """What a run is about, such as ``block 0``; empty for the stream as a whole."""
+    noun = machine.over.rpartition(".")[2].removesuffix("s") or machine.name
+    return f"{noun} {_spelled(run.key)}" if machine.keyed_by else ""
+
+
+def _deviation(machine: Machine, violation: Violation, subject: str, stream: EventStream) -> Deviation:
+    state = machine.states[violation.state]
+    where = f"{subject} is {state.name}" if subject else state.name
+    if violation.event is None:
+        onward = [name for name, following in state.next.items() if following != state.name]
+        expected = f"{_words(machine, onward)} before the end of the stream ({where})"
+    elif state.next:
+        further = sorted(machine.anywhere) if not state.accepting else []
+        nothing = " or nothing" if state.accepting else ""
+        expected = f"{_words(machine, [*state.next, *further])}{nothing} ({where})"
+    else:
+        expected = f"nothing {state.name}" if where.startswith("after ") else f"nothing more ({where})"
+    event = violation.event or (stream.events[-1] if stream.events else None)
+    if event is None:
+        return Deviation(expected, "a stream without an event")
+    kinds = {each.name: each.type or each.name for each in machine.classes}
+    told = _told(event, kinds.get(violation.found, ""), stream)
+    observed = told if violation.event else f"the end of the stream after {told}"
+    return Deviation(expected, observed, (event.start, event.end))
+
+
+def _words(machine: Machine, names: Iterable[str]) -> str:
+    """Classes in the words of the wire: the literal or the type of their events where they have one."""
+    wire = {each.name: each.data or each.type or each.name for each in machine.classes}
+    return " or ".join(dict.fromkeys(wire[name] for name in names)) or "nothing"
+
+
+def _told(event: ServerSentEvent, kind: str, stream: EventStream) -> str:
+    """An event with its data, cut short, and its place in the stream."""
+    name = kind or (event.name if event.named else "")
+    data = " ".join(event.data[:_LONGEST_DATA].split()) + ("…" if len(event.data) > _LONGEST_DATA else "")
+    number = 1 + next(place for place, each in enumerate(stream.events) if each is event)
+    return f"{name}{': ' if name else ''}data: {data} (event {number} of {len(stream.events)})"
 
 
 def _class_of(classes: tuple[EventClass, ...], kind: str, data: str, value: Any) -> str:

@@ -295,6 +295,8 @@ def ids_have_the_usual_prefix(exchange: Exchange) -> Judgement:
 @oracle("MSG-N19", on=EVERY)
 def the_answer_carries_a_request_id(exchange: Exchange) -> Judgement:
     """Every answer names the request in a ``request-id`` header (A-headers)."""
+    if not exchange.body:
+        return
     yield Examined("headers")
     if not exchange.header("request-id"):
         yield Deviation("a request-id header", "none")
@@ -303,9 +305,11 @@ def the_answer_carries_a_request_id(exchange: Exchange) -> Judgement:
 @oracle("MSG-N20")
 def no_two_messages_share_an_id(*exchanges: Exchange) -> Judgement:
     """Message ids and tool call ids are unique over answers (A-N8)."""
+    messages = [message_of(exchange) for exchange in exchanges]
+    if None in messages:
+        return
     seen: dict[str, Exchange] = {}
-    for exchange in exchanges:
-        message = message_of(exchange)
+    for exchange, message in zip(exchanges, messages, strict=True):
         ids = [object_of(message).get("id"), *(block.get("id") for block in blocks(message, "tool_use"))]
         for one in {one for one in ids if isinstance(one, str)}:
             yield Examined("id")

@@ -9,11 +9,15 @@ from llmapi_conformance.evidence.exchange import Ending, Exchange
 from llmapi_conformance.judging.chat_answer import directive, sent, shown
 from llmapi_conformance.judging.message_answer import blocks, events_of, message_of, object_of, same_json
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
-from llmapi_conformance.judging.oracles.chat_upstream import log_entries, received_body
+from llmapi_conformance.judging.oracles.chat_upstream import (
+    UPSTREAM_KEY,
+    UPSTREAM_OWN,
+    log_entries,
+    received_body,
+    without,
+)
 
 _CLIENT_KEY: Final = re.compile(r"\[\[key:[^\]]*\]\]")
-_UPSTREAM_MARK: Final = re.compile(rb"\[\[upstream-[^\]]*\]\]")
-_PROVIDER_HEADERS: Final = ("x-goog-api-key", "x-internal-host", "set-cookie")
 
 
 @oracle("MSG-G01")
@@ -26,20 +30,21 @@ def the_clients_key_stays_at_the_gateway(log: Exchange) -> Judgement:
 
 
 @oracle("MSG-G02")
-def the_providers_headers_stay_at_the_gateway(exchange: Exchange) -> Judgement:
-    """Neither the provider's own headers nor its secrets and address come back (CWE-200)."""
-    yield Examined("headers", len(exchange.response.headers) if exchange.response else 1)
-    for name, value in exchange.response.headers if exchange.response else ():
-        if name.lower() in _PROVIDER_HEADERS or _UPSTREAM_MARK.search(value.encode("utf-8", "replace")):
-            yield Deviation("headers of the gateway's own", shown(f"{name}: {value}"))
-    if found := _UPSTREAM_MARK.search(exchange.body):
-        yield Deviation("a body without the provider's secrets", found[0].decode(), found.span())
+def the_providers_key_stays_at_the_gateway(exchange: Exchange) -> Judgement:
+    """The provider's key comes back neither in a header nor in the body (CWE-200)."""
+    yield from without(exchange, UPSTREAM_KEY, "the provider's key")
+
+
+@oracle("MSG-G15")
+def the_providers_headers_and_address_stay_at_the_gateway(exchange: Exchange) -> Judgement:
+    """What the provider's headers say, and where it is, does not come back (CWE-200); the gateway has its own."""
+    yield from without(exchange, UPSTREAM_OWN, "the provider's headers and address")
 
 
 @oracle("MSG-G03")
 def version_and_beta_headers_are_forwarded(exchange: Exchange, log: Exchange) -> Judgement:
     """An Anthropic provider gets anthropic-version and anthropic-beta as sent (1.5)."""
-    for entry in log_entries(log):
+    for entry in log_entries(log) if exchange.body else ():
         received = [
             (str(pair[0]).lower(), pair[1])
             for pair in _list(entry.get("headers"))
@@ -60,11 +65,11 @@ def version_and_beta_headers_are_forwarded(exchange: Exchange, log: Exchange) ->
 @oracle("MSG-G04")
 def unknown_members_reach_the_provider(exchange: Exchange, log: Exchange, name: str) -> Judgement:
     """An Anthropic provider gets a member that the gateway doesn't know, or the client a 400 (1.5, M19)."""
-    if exchange.status == 400:
+    if exchange.status == 400 and exchange.body:
         yield Examined("unknown member")
         return
     received = received_body(log)
-    if not exchange.succeeded or received is None:
+    if not exchange.succeeded or not exchange.body or received is None:
         return
     yield Examined("unknown member")
     if not same_json(received.get(name), sent(exchange).get(name)):
@@ -90,7 +95,7 @@ def a_thinking_block_goes_back_to_the_provider_untouched(exchange: Exchange, log
     if received is None:
         return
     wanted = _history(sent(exchange), "thinking")
-    if wanted:
+    if wanted and exchange.body:
         yield Examined("thinking block", len(wanted))
         found = _history(received, "thinking")
         if not same_json(found, wanted):
@@ -136,8 +141,11 @@ def system_turns_among_the_messages_are_accepted(exchange: Exchange) -> Judgemen
 @oracle("MSG-G14")
 def an_unknown_member_is_no_server_error(exchange: Exchange) -> Judgement:
     """A body member that nobody knows is passed on or refused with 400, nothing else (M19)."""
+    good = exchange.succeeded or exchange.status == 400
+    if good and not exchange.body:
+        return
     yield Examined("answer")
-    if not exchange.succeeded and exchange.status != 400:
+    if not good:
         yield Deviation("status 200 or 400", f"status {exchange.status}")
 
 
@@ -162,7 +170,7 @@ def each_delta_is_passed_on_before_the_next_one(exchange: Exchange, held: int) -
 @oracle("MSG-P02")
 def a_hang_up_reaches_the_provider(exchange: Exchange, log: Exchange) -> Judgement:
     """When the client is gone, the provider's answer is given up (H5)."""
-    if exchange.response is None or exchange.response.ending is not Ending.ABORTED:
+    if exchange.response is None or exchange.response.ending is not Ending.ABORTED or not exchange.body:
         return
     if exchange.response.ended_at >= _pace(exchange):
         return  # the provider had said all before the first events were here: another clause's finding
@@ -197,27 +205,25 @@ def a_broken_answer_is_not_dressed_up(exchange: Exchange) -> Judgement:
 @oracle("MSG-F02")
 def a_client_can_tell_that_the_message_broke_off(exchange: Exchange) -> Judgement:
     """An error event, or a connection that ends against its framing (A-S11, H5)."""
-    if not exchange.succeeded or exchange.response is None or not exchange.events.events:
+    if not exchange.succeeded or exchange.response is None:
         return
     yield Examined("end of the stream")
     if not _errors(exchange) and exchange.response.ending not in {Ending.CUT, Ending.RESET}:
-        last = exchange.events.events[-1]
         yield Deviation(
             "an error event, or a connection that is cut",
-            f"an end after {shown(last.name)} ({exchange.response.ending})",
-            (last.start, last.end),
+            f"{_end(exchange)} ({exchange.response.ending})",
+            _last_span(exchange),
         )
 
 
 @oracle("MSG-F03")
 def a_broken_message_ends_with_an_error_event(exchange: Exchange) -> Judgement:
     """The client is told by an error event rather than by a broken connection (A-S11)."""
-    if not exchange.succeeded or not exchange.events.events:
+    if not exchange.succeeded or exchange.response is None:
         return
     yield Examined("end of the stream")
     if not _errors(exchange):
-        last = exchange.events.events[-1]
-        yield Deviation("an error event at the end", f"{shown(last.name)} as the last event", (last.start, last.end))
+        yield Deviation("an error event at the end", _end(exchange), _last_span(exchange))
 
 
 @oracle("MSG-F04")
@@ -233,6 +239,8 @@ def what_came_before_the_failure_is_passed_on(exchange: Exchange, text: str, del
         return
     parts = [object_of(data.get("delta")).get("text") for _, data in events_of(exchange.events, "content_block_delta")]
     seen = "".join(part for part in parts if isinstance(part, str))
+    if not seen and "cut" in directive(exchange):
+        return  # a reset may discard what the gateway had not read yet (RFC 9293, section 3.10.7)
     yield Examined("text before the failure")
     if not text.startswith(seen):
         yield Deviation("a beginning of the provider's text", shown(seen))
@@ -243,6 +251,8 @@ def what_came_before_the_failure_is_passed_on(exchange: Exchange, text: str, del
 @oracle("MSG-F05")
 def a_rate_limit_of_the_provider_keeps_its_status(exchange: Exchange) -> Judgement:
     """429 stays 429, streamed or not, never 200 (E1, E2, M09)."""
+    if exchange.status == 429 and not exchange.body:
+        return  # the clauses about error bodies say so
     yield Examined("status")
     if exchange.status != 429:
         yield Deviation("status 429, as the provider answered", f"status {exchange.status}")
@@ -265,7 +275,7 @@ def a_rate_limit_is_told_in_anthropics_envelope(exchange: Exchange) -> Judgement
 @oracle("MSG-F07")
 def a_rate_limit_says_when_to_come_back(exchange: Exchange) -> Judgement:
     """The provider's Retry-After is passed on (E4, M37)."""
-    if exchange.status != 429:
+    if exchange.status != 429 or not exchange.body:
         return
     yield Examined("Retry-After")
     if exchange.header("retry-after") is None:
@@ -294,7 +304,7 @@ def _message(exchange: Exchange) -> Any:
 def _arrives_as_sent(exchange: Exchange, log: Exchange, name: str) -> Judgement:
     received = received_body(log)
     wanted = sent(exchange).get(name)
-    if received is None or wanted is None:
+    if received is None or wanted is None or not exchange.body:
         return
     yield Examined(name)
     if not same_json(received.get(name), wanted):
@@ -309,6 +319,16 @@ def _history(body: dict[str, Any], kind: str) -> list[Any]:
 
 def _errors(exchange: Exchange) -> bool:
     return bool(events_of(exchange.events, "error"))
+
+
+def _end(exchange: Exchange) -> str:
+    events = exchange.events.events
+    return f"an end after the event {shown(events[-1].name)}" if events else "an end without any event"
+
+
+def _last_span(exchange: Exchange) -> tuple[int, int] | None:
+    events = exchange.events.events
+    return (events[-1].start, events[-1].end) if events else None
 
 
 def _tokens(values: list[Any]) -> set[str]:

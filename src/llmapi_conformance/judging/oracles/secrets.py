@@ -134,13 +134,24 @@ def an_answer_off_the_routes_shows_no_inside_of_the_program(exchange: Exchange) 
 
 
 @oracle("HTTP-L01", on=On(outcome="any"))
-def response_headers_show_nothing_of_the_upstream(exchange: Exchange) -> Judgement:
-    """No response header holds a key or the upstream's address, whatever the status (CWE-200)."""
-    yield Examined("response header fields", len(exchange.response.headers) if exchange.response else 0)
-    for name, value in exchange.response.headers if exchange.response else ():
-        for pattern, what in ((_KEY_MARKER, "a key"), (_HOST_MARKER, "the upstream's address")):
-            if match := pattern.search(value):
-                yield Deviation("response headers without keys and upstream addresses", f"{what} in {name}: {match[0]}")
+def response_headers_show_no_key(exchange: Exchange) -> Judgement:
+    """No response header holds a key, whatever the status (CWE-200, CWE-522)."""
+    yield from _not_in_headers(exchange, _KEY_MARKER, "a key")
+
+
+@oracle("HTTP-L03", on=On(outcome="any"))
+def response_headers_show_no_upstream_address(exchange: Exchange) -> Judgement:
+    """No response header holds the upstream's address, whatever the status (CWE-200)."""
+    yield from _not_in_headers(exchange, _HOST_MARKER, "the upstream's address")
+
+
+def _not_in_headers(exchange: Exchange, pattern: re.Pattern[str], what: str) -> Judgement:
+    if exchange.response is None or not exchange.response.headers:
+        return
+    yield Examined("response header fields", len(exchange.response.headers))
+    for name, value in exchange.response.headers:
+        if match := pattern.search(f"{name}: {value}"):
+            yield Deviation(f"response headers without {what}", f"{what} in {name}: {match[0]}")
 
 
 def _none_of(exchange: Exchange, leaks: Iterator[Leak], expected: str) -> Judgement:

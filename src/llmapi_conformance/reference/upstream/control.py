@@ -37,7 +37,9 @@ def control_app(state: State, host_and_port: str) -> ASGIApp:
 
     async def show_secrets(_: Request) -> Response:
         leaked = [value for _, value in state.leaks]
-        return _document({"keys": [state.provider_key], "hosts": [host_and_port], "headers": leaked})
+        credentials = [value for name, value in state.leaks if name == "x-goog-api-key"]
+        keys = [state.provider_key, *credentials]
+        return _document({"keys": keys, "hosts": [host_and_port], "headers": leaked})
 
     async def show_health(_: Request) -> Response:
         return _document({"status": "ok"})

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from llmapi_conformance.sending import scenario as scenarios
+from llmapi_conformance.sending.plan import make_plan, needed_by
+from llmapi_conformance.sending.scenario import Cost, Scenario, scenario
+from llmapi_conformance.target.profile import PROFILES
+from llmapi_conformance.target.target import Role, Target
+
+OPENAI, ANTHROPIC = "general:openai", "general:anthropic"
+TARGET = Target("mine", "http://127.0.0.1:1", {OPENAI: Role(OPENAI, ("m",))}, offers=frozenset({"chat"}))
+
+
+@pytest.fixture(autouse=True)
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry of our own: scenarios are made inside the tests."""
+    monkeypatch.setattr(scenarios, "SCENARIOS", {})
+    monkeypatch.setattr("llmapi_conformance.sending.plan.SCENARIOS", scenarios.SCENARIOS)
+
+
+def base() -> Scenario:
+    @scenario(surface="chat", cost=Cost(2, 10, 5), parameters={"role": [OPENAI, ANTHROPIC]})
+    async def first(session: object, role: str) -> None: ...
+
+    return first
+
+
+def test_a_scenario_gets_the_instance_with_the_values_that_both_have() -> None:
+    base()
+
+    @scenario(surface="chat", parameters={"role": [OPENAI, ANTHROPIC], "mode": ["plain", "stream"]})
+    async def second(session: object, role: str, mode: str, first: str) -> None: ...
+
+    for instance in second.instances():
+        assert [needed.key for needed in needed_by(instance)] == [f"first[{instance.values['role']}]"]
+
+
+def test_a_plan_holds_what_is_needed_once_and_first_and_says_what_can_not_be_tried() -> None:
+    first = base()
+
+    @scenario(surface="chat", role=OPENAI, cost=Cost(1, 1, 1))
+    async def second(session: object, first: str) -> None: ...
+
+    plan = make_plan(TARGET, [*second.instances(), *first.instances()])
+    assert [(step.instance.key, step.obstacle) for step in plan.steps] == [
+        (f"first[{OPENAI}]", ""),
+        ("second", ""),
+        (f"first[{ANTHROPIC}]", f"no key for role {ANTHROPIC}"),
+    ]
+    assert plan.cost == Cost(3, 11, 6)
+    assert not plan.exceeds(PROFILES["probe"])
+
+
+def test_a_plan_says_which_limit_it_would_break() -> None:
+    @scenario(surface="chat", role=OPENAI, cost=Cost(401))
+    async def many(session: object) -> None: ...
+
+    assert "401 requests" in make_plan(TARGET, many.instances()).exceeds(PROFILES["probe"])
+
+
+def test_what_needs_our_upstream_says_so() -> None:
+    @scenario(surface="chat", role=OPENAI, needs_upstream=True)
+    async def scripted(session: object) -> None: ...
+
+    assert make_plan(TARGET, scripted.instances()).steps[0].obstacle == "it needs our upstream behind the gateway"
+
+
+def test_nobody_may_wait_for_what_begins_last() -> None:
+    @scenario(surface="chat", role=OPENAI, lane="last")
+    async def failing(session: object) -> None: ...
+
+    @scenario(surface="chat", role=OPENAI)
+    async def early(session: object, failing: object) -> None: ...
+
+    with pytest.raises(LookupError, match="begins when all others have ended"):
+        needed_by(early.instances()[0])
+
+
+def test_two_scenarios_of_one_name_are_refused() -> None:
+    base()
+    with pytest.raises(ValueError, match="two scenarios are called first"):
+        base()
+
+
+def test_a_parameter_that_is_nothing_is_named() -> None:
+    @scenario(surface="chat", role=OPENAI)
+    async def odd(session: object, nothing: object) -> None: ...
+
+    with pytest.raises(LookupError, match="odd takes nothing"):
+        needed_by(odd.instances()[0])
