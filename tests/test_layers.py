@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(llmapi_conformance.__file__).parent
 TOP = ("cli", "__main__", "pytest_plugin", "run", "scenario_fixtures")
-FLOORS = (*TOP, "reporting", "judging", "sending", "wire", "evidence", "target", "contract")
+FLOORS = (*TOP, "reporting", "judging", "sending", "wire", "evidence", "target", "contract", "reference")
 """From the top down; ``tree`` and ``errors`` are the ground that all stand on."""
 GROUND = ("tree", "errors")
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
@@ -24,7 +25,13 @@ from llmapi_conformance.contract.contract import load_contract
 from llmapi_conformance.errors import ConformanceError, ContractError, RecordingError, TargetError
 from llmapi_conformance.evidence.har import to_har
 from llmapi_conformance.evidence.recording import read_recording
-from llmapi_conformance.reporting.terminal import console_for_people, print_plan, print_reference, print_summary
+from llmapi_conformance.reporting.terminal import (
+    console_for_people,
+    print_coverage,
+    print_plan,
+    print_reference,
+    print_summary,
+)
 from llmapi_conformance.run import EMBEDDED, Request, Run
 from llmapi_conformance.tree import tree
 
@@ -41,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-clauses_app = typer.Typer(help="Look up what is promised.", no_args_is_help=True)
+clauses_app = typer.Typer(help="Look up what is promised.")
 app.add_typer(clauses_app, name="clauses")
 
 TargetOption = Annotated[
@@ -218,6 +225,22 @@ def reference(
         raise TargetError(f"A port can't be bound: {error.strerror}; name another one, or 0 for a free one.") from None
 
 
+@clauses_app.callback(invoke_without_command=True)
+@_plainly
+def clauses_main(
+    context: typer.Context,
+    *,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Per surface: clauses, checks, and the faults that find them.")
+    ] = False,
+) -> None:
+    """Look up what is promised, and what proves that it is judged."""
+    if coverage:
+        _print_coverage()
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
 @clauses_app.command("list")
 @_plainly
 def clauses_list(
@@ -297,6 +320,19 @@ def _print_clauses(clauses: list[Clause]) -> None:
         level = clause.level.value if clause.status is Status.ACTIVE else f"planned ({clause.issue})"
         table.add_row(clause.id, level, Text(clause.statement))
     console_for_people().print(table)
+
+
+def _print_coverage() -> None:
+    """Each clause with its checks and faults, and the sums of each surface; fails when a clause has no check."""
+    from llmapi_conformance.reporting.coverage import coverage_of
+
+    conformance = Run(Request(report_dir=Path(), target=EMBEDDED))
+    collected = _Collected()
+    _pytest(conformance, "", ["--plan"], collected)
+    covered = coverage_of(_all_clauses(), collected.clauses)
+    print_coverage(console_for_people(), covered)
+    if not all(one.checks for one in covered):
+        raise typer.Exit(1)
 
 
 def _known(name: str, kind: str) -> str:
@@ -382,13 +418,16 @@ class _Given:
 
 
 class _Collected:
-    """Counts the selected checks."""
+    """Counts the selected checks, and those of each clause."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.clauses: Counter[str] = Counter()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.count = len(session.items)
+        for item in session.items:
+            self.clauses.update(pytest_plugin.clauses_of(item))
 
 
 class _Shown:

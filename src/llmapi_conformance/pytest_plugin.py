@@ -72,8 +72,8 @@ class Conformance:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Let ``-k`` find clause ids, name them in JUnit, and put what looks at every exchange last."""
         for item in items:
-            item.extra_keyword_matches.update(_clauses(item))
-            item.user_properties.extend(("clause", clause) for clause in _clauses(item))
+            item.extra_keyword_matches.update(clauses_of(item))
+            item.user_properties.extend(("clause", clause) for clause in clauses_of(item))
         items.sort(key=lambda item: "every_exchange" in getattr(item, "fixturenames", ()))
 
     @pytest.hookimpl(tryfirst=True)
@@ -95,7 +95,7 @@ class Conformance:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Open a check for each item."""
-        with self.run.open_check(_name(item), _clauses(item)):
+        with self.run.open_check(_name(item), clauses_of(item)):
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -138,7 +138,8 @@ class Conformance:
         self.run.close()
 
 
-def _clauses(item: pytest.Item) -> tuple[str, ...]:
+def clauses_of(item: pytest.Item) -> tuple[str, ...]:
+    """The clauses that a check names."""
     return tuple(dict.fromkeys(clause for mark in item.iter_markers("clause") for clause in mark.args))
 
 

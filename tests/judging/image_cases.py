@@ -79,10 +79,9 @@ def edited(*fields: tuple[str, str | File], body: Any = None, **extra: Any) -> E
     made = exchange(
         operation="editImage",
         path="/v1/images/edits",
-        role="general:openai",
         request_headers=(("Content-Type", FORM_TYPE),),
         body=answer() if body is None else body,
-        **extra,
+        **({"role": "general:openai"} | extra),
     )
     object.__setattr__(made.request, "body", form(*fields))
     return made

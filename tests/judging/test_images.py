@@ -290,8 +290,9 @@ def test_a_refused_call_that_is_charged_is_told() -> None:
     assert judged(oracle, usage(1.0, 5), usage(1.0, 5), [generated()], usage(1.1, 9)) == (0, [])
 
 
-def test_an_edit_that_is_checked_otherwise_is_told() -> None:
-    oracle = images_access.edits_are_checked_like_generations
-    assert judged(oracle, bad(403), bad(403)) == (1, [])
-    assert len(judged(oracle, bad(403), generated())[1]) == 1
-    assert judged(oracle, generated(), generated()) == (0, [])
+def test_an_edit_that_is_not_checked_is_told() -> None:
+    oracle = images_access.edits_are_checked_too
+    for role, status in (("general:openai+no_images", 403), ("general:gemini", 404)):
+        assert judged(oracle, bad(status, role=role, operation="editImage")) == (1, [])
+        assert len(judged(oracle, edited(("prompt", "x"), role=role))[1]) == 1
+    assert judged(oracle, edited(("prompt", "x"))) == (0, [])

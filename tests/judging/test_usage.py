@@ -208,7 +208,12 @@ def test_what_ought_to_cost_nothing_and_does_is_told(oracle: Any, call: Exchange
 
 def turns(*usages: Any) -> Exchange:
     frames = [
-        Frame(0.1, False, "text", json.dumps({"type": "response.completed", "response": {"usage": one}}).encode())
+        Frame(
+            at=0.1,
+            sent=False,
+            kind="text",
+            data=json.dumps({"type": "response.completed", "response": {"usage": one}}).encode(),
+        )
         for one in usages
     ]
     made = exchange(operation="connectResponses", method="GET", path="/v1/responses", status=101, mode="websocket")

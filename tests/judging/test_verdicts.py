@@ -169,3 +169,8 @@ def test_an_empty_success_proves_nothing_but_may_break_something() -> None:
         judge(FAILS, exchange(body=b""))
     assert verdict(made) is Verdict.FAILED
     assert verdict(check(PASSES, status=401)) is Verdict.PASSED
+
+
+def test_what_a_gateway_says_can_always_be_written_into_a_report() -> None:
+    assert Deviation("\ud800 here", "a\udfff").observed == "a\\udfff"
+    assert (Deviation("\ud800 here", "a").expected).encode()

@@ -287,11 +287,15 @@ def test_a_failing_turn_is_told_as_failed() -> None:
 
 def test_a_client_that_hung_up_is_noticed_by_the_upstream_or_found() -> None:
     oracle = ends.hanging_up_in_a_turn_reaches_the_upstream
-    gone = socket(ask(), told()[:5], closed="nobody", ending=Ending.ABORTED)
-    assert judged(oracle, gone, log({}, finished=False, disconnected=True)) == (1, [])
+    long = scripted("echo chunks=100 every=100ms", "word " * 100)
+    for given in (long, [{"role": "user", "content": [{"type": "input_text", "text": long}]}]):
+        gone = socket(ask(given), told()[:5], closed="nobody", ending=Ending.ABORTED)
+        assert judged(oracle, gone, log({}, finished=False, disconnected=True)) == (1, [])
     assert found(oracle, gone, log({}, finished=True, disconnected=False)) == 1
     assert found(oracle, gone, log({}, finished=False, disconnected=False)) == 1
     assert judged(oracle, socket(), log({}, finished=True)) == (0, [])
+    late = socket(ask(), told()[:5], closed="nobody", ending=Ending.ABORTED)
+    assert judged(oracle, late, log({}, finished=True)) == (0, [])
 
 
 def test_a_close_that_is_not_answered_is_found() -> None:
@@ -323,3 +327,21 @@ def test_a_key_without_money_or_over_its_rate_that_is_served_a_turn_is_found() -
         assert judged(oracle, socket(ask(), told(FAILED))) == (1, [])
         assert found(oracle, socket()) == 1
         assert found(oracle, socket(ask(), told()[:4], closed="gateway")) == 1
+
+
+def test_what_cannot_be_read_is_told_once() -> None:
+    binary = [replace(one, kind="binary") for one in told()]
+    assert broken(socket(ask(), binary)) == {"WS-F02"}
+    joined = told()
+    pair = say([json.loads(one.data) for one in joined[3:5]])
+    assert broken(socket(ask(), [*joined[:3], pair, *joined[5:]])) == {"WS-F01"}
+    whole = socket(ask(), [*joined[:3], pair, *joined[5:]])
+    over_sse = stream(asked=question(scripted("echo", "Hello there")))
+    assert judged(oracles.the_same_turn_has_the_same_events, over_sse, whole, 0) == (0, [])
+    assert judged(oracles.events_are_passed_on_at_once, whole, 3) == (0, [])
+
+
+def test_an_error_is_no_answer_to_nonsense_that_was_asked_before_something_else() -> None:
+    nonsense = frame("no JSON", sent=True)
+    turns = turns_of(socket(nonsense, ask(previous_response_id=UNKNOWN), say(NOT_FOUND)))
+    assert [one.refused for one in turns] == [False, True]

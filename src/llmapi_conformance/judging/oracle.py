@@ -40,6 +40,12 @@ class Deviation:
     span: tuple[int, int] | None = None
     exchange: Exchange | None = None
 
+    def __post_init__(self) -> None:
+        """What a gateway said goes into reports: a lone surrogate from its JSON is written as its escape."""
+        for name in ("expected", "observed"):
+            text = getattr(self, name).encode("utf-8", "backslashreplace").decode()
+            object.__setattr__(self, name, text)
+
 
 Judgement = Iterator[Examined | Deviation]
 """What an oracle yields: an ``Examined`` for each subject it looked at, a ``Deviation`` for each that is wrong."""

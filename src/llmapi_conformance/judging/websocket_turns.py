@@ -35,12 +35,14 @@ class Turn:
         messages: The gateway's messages up to the end of the turn, in order.
         end: The last of them when it ends the turn, else ``None``.
         late: Messages of this turn that came behind its end.
+        gaps: Whether something came in its midst that can't be read.
     """
 
     asked: Message
     messages: tuple[Message, ...]
     end: Message | None
     late: tuple[Message, ...]
+    gaps: bool = False
 
     @property
     def request(self) -> dict[str, Any]:
@@ -87,7 +89,8 @@ def turns_of(exchange: Exchange) -> tuple[Turn, ...]:
     """The turns of a WebSocket, in the order in which they were asked for.
 
     A message belongs to the turn whose response or item it names; else to the first turn of its lane that has not
-    ended; else, behind the end of all of them, to the latest one. What asks for no response gets errors only. Where no message of the gateway can be read, there is nothing to tell.
+    ended; else, behind the end of all of them, to the latest one. What asks for no response gets errors only, and none
+    when something else was asked for since. Where no message of the gateway can be read, there is nothing to tell.
     """
     conversation = exchange.conversation
     if not exchange.messages and any(message.whole and not message.sent for message in conversation):
@@ -96,8 +99,12 @@ def turns_of(exchange: Exchange) -> tuple[Turn, ...]:
     for number, message in enumerate(conversation):
         if message.sent:
             growing.append(_Growing(message))
-        elif isinstance(message.json, dict) and message.kind == "text" and growing:
+        elif not growing or not message.whole:
+            continue
+        elif isinstance(message.json, dict) and message.kind == "text":
             _owner(growing, message, conversation[number + 1 :]).add(message)
+        else:
+            next((one for one in growing if one.end is None), growing[-1]).gaps = True
     return tuple(one.turn() for one in growing)
 
 
@@ -153,6 +160,7 @@ class _Growing:
     late: list[Message] = field(default_factory=list)
     end: Message | None = None
     ids: set[str] = field(default_factory=set)
+    gaps: bool = False
 
     @property
     def lane(self) -> str:
@@ -182,7 +190,7 @@ class _Growing:
             self.end = message
 
     def turn(self) -> Turn:
-        return Turn(self.asked, tuple(self.messages), self.end, tuple(self.late))
+        return Turn(self.asked, tuple(self.messages), self.end, tuple(self.late), self.gaps)
 
 
 def _owner(growing: list[_Growing], message: Message, rest: Sequence[Message]) -> _Growing:
@@ -192,7 +200,8 @@ def _owner(growing: list[_Growing], message: Message, rest: Sequence[Message]) -
             return one
     lane = string(object_of(message.json).get("stream_id"))
     of_lane = [one for one in growing if one.lane == lane] if lane else growing
-    waiting = [one for one in of_lane if one.end is None and (one.creates or type_of(message) == ERROR)]
+    error = type_of(message) == ERROR
+    waiting = [one for one in of_lane if one.end is None and (one.creates or (error and one is growing[-1]))]
     if not waiting:
         return (of_lane or growing)[-1]
     if type_of(message) == CREATED:
@@ -200,7 +209,7 @@ def _owner(growing: list[_Growing], message: Message, rest: Sequence[Message]) -
     number = object_of(message.json).get("sequence_number")
     if isinstance(number, int) and len(waiting) > 1:
         return next((one for one in waiting if one.begun and one.number + 1 == number), waiting[0])
-    if type_of(message) == ERROR and len(waiting) > 1 and _goes_on(waiting[0], rest):
+    if error and len(waiting) > 1 and _goes_on(waiting[0], rest):
         return waiting[1]
     return waiting[0]
 

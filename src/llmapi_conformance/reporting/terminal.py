@@ -17,6 +17,7 @@ from llmapi_conformance.reporting.excerpt import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llmapi_conformance.reporting.coverage import ClauseCoverage
     from llmapi_conformance.sending.plan import Plan
     from llmapi_conformance.target.profile import Profile
     from llmapi_conformance.target.target import Target
@@ -105,6 +106,29 @@ def print_plan(console: Console, plan: Plan, target: Target, profile: Profile, c
         console.print(Text(f"over the budget: {excess}", "bold red"))
     else:
         console.print(Text(f"within the profile {profile.name}", "green"))
+
+
+def print_coverage(console: Console, covered: Sequence[ClauseCoverage]) -> None:
+    """Each clause with its checks and the faults that it finds, then the sums of each surface."""
+    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    rows.add_column("clause", no_wrap=True)
+    rows.add_column("checks", justify="right")
+    rows.add_column("killed faults", overflow="fold")
+    for one in covered:
+        faults = Text(" ".join(one.faults)) if one.faults else Text("violating recordings only", "dim")
+        rows.add_row(one.clause, str(one.checks) if one.checks else Text("none", "bold red"), faults)
+    console.print(rows)
+    console.print()
+    sums = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("surface", "clauses", "checks", "proved on the wire", "by faults"):
+        sums.add_column(column, justify="left" if column == "surface" else "right")
+    for surface in dict.fromkeys(one.surface for one in covered):
+        of_it = [one for one in covered if one.surface == surface]
+        faults_of_it = {fault for one in of_it for fault in one.faults}
+        proved = sum(bool(one.faults) for one in of_it)
+        checks = sum(one.checks for one in of_it)
+        sums.add_row(surface, str(len(of_it)), str(checks), str(proved), str(len(faults_of_it)))
+    console.print(sums)
 
 
 def print_reference(console: Console, where: dict[str, Any]) -> None:

@@ -140,6 +140,8 @@ def unlisted_path_is_noted(exchange: Exchange) -> Judgement:
 @oracle("ALI-P01")
 def alias_answers_like_its_standard(standard: Exchange, alias: Exchange) -> Judgement:
     """Status, content type, shape and content are those of the standard path (fact F4.4, oracle M2)."""
+    if _is_page(alias):
+        return  # another clause says so
     yield Examined("alias beside its standard path")
     for found in (*differences_of_form(standard, alias), *differences_of_answer(standard, alias)):
         yield _unlike(standard, alias, found)
@@ -168,6 +170,8 @@ def stream_of_an_alias_keeps_the_grammar(standard: Exchange, alias: Exchange) ->
 def alias_opens_to_the_same_keys(matrix: AccessMatrix, exchange: Exchange) -> Judgement:
     """What the standard path refuses a key, its alias refuses too, with one of the same statuses (facts F9.3, F9.8)."""
     cell = matrix.cell(exchange.role, standard_operation(exchange.operation))
+    if _is_page(exchange):
+        return
     if isinstance(cell, Deny):
         yield Examined("alias with a key that is refused")
         if exchange.status not in cell.statuses:
@@ -184,6 +188,8 @@ def alias_opens_to_the_same_keys(matrix: AccessMatrix, exchange: Exchange) -> Ju
 @oracle("ALI-P04")
 def alias_without_a_key_is_401(exchange: Exchange) -> Judgement:
     """No path leads around the key: 401 with the documented body (facts F9.3, F9.7)."""
+    if exchange.status == 404 or _is_page(exchange):
+        return  # that the alias is served at all is another clause's business
     yield Examined("alias without a key")
     if exchange.status != 401:
         yield Deviation(f"401 for {exchange.request.path} without a key", answer(exchange))
@@ -199,8 +205,7 @@ def alias_without_a_key_is_401(exchange: Exchange) -> Judgement:
 def alias_is_no_page(exchange: Exchange) -> Judgement:
     """200 with HTML is a page for browsers, and no answer of the API (oracle M2)."""
     yield Examined("answer of an alias")
-    start = exchange.body.lstrip()[:15].lower()
-    if exchange.succeeded and (exchange.media_type == "text/html" or start.startswith((b"<!doctype html", b"<html"))):
+    if _is_page(exchange):
         yield Deviation(
             f"an answer of the API at {exchange.request.path}",
             f"status {exchange.status} with an HTML page",
@@ -218,7 +223,7 @@ def alias_is_charged_like_its_standard(readings: list[Exchange], standard: Excha
         alias: The call by the alias.
     """
     told = [counters(reading) for reading in readings]
-    if not (standard.succeeded and alias.succeeded) or not all(told):
+    if not (standard.succeeded and alias.succeeded) or _is_page(alias) or not all(told):
         return
     before, between, behind = told
     for name in sorted(between.keys() & behind.keys() & before.keys()):
@@ -234,7 +239,7 @@ def alias_is_charged_like_its_standard(readings: list[Exchange], standard: Excha
 
 def _served(exchange: Exchange) -> Judgement:
     yield Examined("alias")
-    if not exchange.succeeded:
+    if not exchange.succeeded or _is_page(exchange):
         yield Deviation(f"{exchange.request.method} {exchange.request.path} served", answer(exchange))
 
 
@@ -242,6 +247,13 @@ def _opened(exchange: Exchange) -> Judgement:
     yield Examined("alias")
     if not exchange.upgraded:
         yield Deviation(f"101 for an upgrade of {exchange.request.path}", answer(exchange))
+
+
+def _is_page(exchange: Exchange) -> bool:
+    """Whether a success is a page for browsers."""
+    start = exchange.body.lstrip()[:15].lower()
+    html = exchange.media_type == "text/html" or start.startswith((b"<!doctype html", b"<html"))
+    return exchange.succeeded and html
 
 
 def _unlike(standard: Exchange, alias: Exchange, found: Difference) -> Deviation:

@@ -16,7 +16,7 @@ from llmapi_conformance.judging.oracles.envelopes import (
     name_of,
     shape_of,
 )
-from llmapi_conformance.judging.oracles.http import TEXT_ROUTES, body_in_words
+from llmapi_conformance.judging.oracles.http import JSON_ROUTES, TEXT_ROUTES, body_in_words
 
 ERRORS: Final = On(outcome="error")
 MESSAGES_ROUTES: Final = ("createMessage", "countMessageTokens")
@@ -167,7 +167,7 @@ def a_chat_error_has_openais_four_members(exchange: Exchange) -> Judgement:
         yield Deviation("message, type, param and code in the error object", f"{', '.join(missing)} missing")
 
 
-@oracle("ERR-E09", on=On(TEXT_ROUTES, mode="plain"))
+@oracle("ERR-E09", on=On(JSON_ROUTES, mode="plain"))
 def a_success_holds_no_error(exchange: Exchange) -> Judgement:
     """A 2xx answer never holds an error object: every client would take it for a success (E2, defect M09)."""
     body: Any = exchange.json

@@ -47,11 +47,12 @@ def the_output_limit_cuts_the_answer(exchange: Exchange) -> Judgement:
 def a_stop_sequence_cuts_the_answer(exchange: Exchange) -> Judgement:
     """The answer ends before the first of ``stopSequences`` (G-request, oracle M8)."""
     answer, payload = answer_of(exchange), payload_in(prompt_of(exchange))
-    stops = [stop for stop in array(object_of(sent(exchange).get("generationConfig")), "stopSequences") if stop]
+    told = array(object_of(sent(exchange).get("generationConfig")), "stopSequences")
+    stops = [stop for stop in told if isinstance(stop, str) and stop]
     if answer is None or not stops:
         return
     yield Examined("stopped answer")
-    found = next((stop for stop in stops if isinstance(stop, str) and stop in answer.text), "")
+    found = next((stop for stop in stops if stop in answer.text), "")
     cut = min((payload.find(stop) for stop in stops if stop in payload), default=-1) if payload is not None else -1
     if found:
         yield Deviation(f"a text that ends before {shown(found)}", f"it goes on: {shown(answer.text)}")

@@ -12,6 +12,23 @@ ANY: Final = On(outcome="any")
 STREAMS: Final = On(mode="stream", outcome="success")
 JSON_ANSWERS: Final = On(mode="plain", outcome="success")
 TEXT_ROUTES: Final = ("createMessage", "countMessageTokens", "createChatCompletion", "createResponse", "listModels")
+JSON_ROUTES: Final = (
+    *TEXT_ROUTES,
+    "createResponse",
+    "getUsage",
+    "generateImage",
+    "editImage",
+    "listGeminiModels",
+    "getGeminiModel",
+    "generateGeminiContent",
+    "countGeminiTokens",
+    "createAntigravityMessage",
+    "listAntigravityModels",
+    "getAntigravityModel",
+    "generateAntigravityContent",
+    "countAntigravityTokens",
+)
+"""Operations whose plain answer is one JSON document."""
 REQUEST_IDS: Final = ("request-id", "x-request-id")
 # Fields that are no lists: a second line changes or voids the first (RFC 9110 section 5.3).
 _SINGLETONS: Final = (
@@ -91,7 +108,7 @@ def a_stream_tells_proxies_not_to_buffer(exchange: Exchange) -> Judgement:
         yield Deviation("X-Accel-Buffering: no", exchange.header("x-accel-buffering") or "none")
 
 
-@oracle("HTTP-J01", on=On(TEXT_ROUTES, mode="plain"))
+@oracle("HTTP-J01", on=On(JSON_ROUTES, mode="plain"))
 def a_json_answer_is_application_json(exchange: Exchange) -> Judgement:
     """A plain answer has the media type ``application/json``; a body that is no JSON belongs to HTTP-J02."""
     if exchange.json is NOT_JSON:
@@ -101,7 +118,7 @@ def a_json_answer_is_application_json(exchange: Exchange) -> Judgement:
         yield Deviation("Content-Type: application/json", _content_type(exchange))
 
 
-@oracle("HTTP-J02", on=On(TEXT_ROUTES, mode="plain"))
+@oracle("HTTP-J02", on=On(JSON_ROUTES, mode="plain"))
 def a_plain_answer_is_one_json_document(exchange: Exchange) -> Judgement:
     """A plain success of a JSON operation is exactly one JSON document in UTF-8 (RFC 8259 sections 2 and 8.1)."""
     if not exchange.complete or _undecoded(exchange):

@@ -136,12 +136,10 @@ def image_errors_have_their_envelope(exchange: Exchange) -> Judgement:
 
 
 @oracle("IMG-E11")
-def edits_are_checked_like_generations(generation: Exchange, edit: Exchange) -> Judgement:
-    """Platform and permission are checked on both routes (F6.17)."""
-    if not generation.refused:
+def edits_are_checked_too(exchange: Exchange) -> Judgement:
+    """Platform and permission are checked on edits as on generations (F6.17)."""
+    if exchange.operation != "editImage" or exchange.role not in (*OTHER_PLATFORMS, "general:openai+no_images"):
         return
-    yield Examined("edit of a role that is refused generations")
-    if edit.status != generation.status:
-        yield Deviation(
-            f"status {generation.status} for {edit.role}, as on generations", answer_in_words(edit), exchange=edit
-        )
+    yield Examined("edit with a key that gets no images")
+    if exchange.status not in (403, 404):
+        yield Deviation(f"403 or 404 for {exchange.role}", answer_in_words(exchange))

@@ -49,6 +49,8 @@ def differences_of_answer(one: Exchange, other: Exchange) -> Iterator[Difference
     if first is None and second is None:
         return
     if first is None or second is None:
+        if one.mode == "stream":
+            return  # a stream that adds up to nothing breaks its grammar, which is told elsewhere
         yield Difference("answer", _readable(first), _readable(second))
     elif is_scripted(one) and is_scripted(other):
         for aspect in (_text, _calls, _end, _counts):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.contract.access import AccessMatrix, Deny
 from llmapi_conformance.evidence.exchange import Ending
-from llmapi_conformance.judging.chat_answer import shown, string
+from llmapi_conformance.judging.chat_answer import array, shown, string, words_in
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
 from llmapi_conformance.judging.oracles.chat_upstream import log_entries
 from llmapi_conformance.judging.oracles.websocket import how_it_ended
@@ -90,8 +90,10 @@ def failing_turn_is_told(exchange: Exchange) -> Judgement:
 @oracle("WS-E05")
 def hanging_up_in_a_turn_reaches_the_upstream(exchange: Exchange, log: Exchange) -> Judgement:
     """When the client is gone, the upstream's answer is given up (H5)."""
-    if exchange.ending is not Ending.ABORTED:
+    if exchange.ending is not Ending.ABORTED or exchange.response is None:
         return
+    if exchange.response.ended_at > _pace(exchange) / 2:
+        return  # the upstream may have been done before the client was gone
     for entry in log_entries(log):
         yield Examined("upstream request")
         if entry.get("finished") is True or entry.get("disconnected") is not True:
@@ -136,6 +138,21 @@ def key_without_money_is_served_no_turn(exchange: Exchange) -> Judgement:
 def key_over_its_rate_is_served_no_turn(exchange: Exchange) -> Judgement:
     """A key over its rate gets nothing over WebSocket (fact F9.11)."""
     yield from _no_turn(exchange)
+
+
+def _pace(exchange: Exchange) -> float:
+    """Seconds that the scripted answer takes."""
+    words = [words_in(text) for message in exchange.conversation if message.sent for text in _texts(message.json)]
+    paces = [(one.get("chunks", ""), one.get("every", "").removesuffix("ms")) for one in words]
+    return max((int(n) * int(ms) / 1000 for n, ms in paces if n.isdecimal() and ms.isdecimal()), default=0.0)
+
+
+def _texts(message: Any) -> list[str]:
+    """The texts of the input of a response.create."""
+    if given := string(object_of(message).get("input")):
+        return [given]
+    items = array(message, "input")
+    return [string(object_of(part).get("text")) for item in items for part in array(item, "content")]
 
 
 def _no_turn(exchange: Exchange) -> Judgement:

@@ -120,7 +120,7 @@ def the_same_turn_has_the_same_events(stream: Exchange, socket: Exchange, number
         number: Which of its turns did, from 0.
     """
     turns = creates_of(socket)
-    if number >= len(turns) or turns[number].end is None or turns[number].refused:
+    if number >= len(turns) or turns[number].end is None or turns[number].refused or turns[number].gaps:
         return
     turn = turns[number]
     view = as_stream(socket, turn)
@@ -254,7 +254,8 @@ def events_are_passed_on_at_once(exchange: Exchange, held: int) -> Judgement:
         exchange: A turn whose upstream sent a delta only after an earlier event had arrived here.
         held: How many events had arrived when nothing more came and the upstream was let go; -1 when that never was.
     """
-    if not any(turn.begun for turn in creates_of(exchange)):
+    turns = creates_of(exchange)
+    if not any(turn.begun for turn in turns) or any(turn.gaps for turn in turns):
         return
     yield Examined("event", len(exchange.messages))
     if held >= 0:
@@ -331,8 +332,8 @@ def a_foreign_response_is_like_an_unknown_one(exchange: Exchange, log: Exchange,
 def _as_streams(exchange: Exchange, oracles: tuple[Oracle, ...]) -> Judgement:
     """Judge each turn by oracles of the SSE stream."""
     for turn in creates_of(exchange):
-        if not turn.begun:
-            continue
+        if not turn.begun or turn.gaps:
+            continue  # what can't be read is another clause's finding
         view = as_stream(exchange, turn)
         places = spans_of(view, turn)
         for one in oracles:

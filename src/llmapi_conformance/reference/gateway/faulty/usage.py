@@ -123,15 +123,6 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _counting_itself(app: ASGIApp, core: Core) -> ASGIApp:
-    """U18."""
-
-    def book(seen: Seen, _answer: Whole) -> None:
-        core.ledger.record(seen.scope["state"]["api_key"], "none", 0, 0)
-
-    return changing_answers(app, lambda seen, status: seen.path == _PATH and status == 200, book)
-
-
 _READABLE: Final[dict[str, Callable[[str], bool]]] = {
     "start_date": _is_date,
     "timezone": lambda text: text in zoneinfo.available_timezones(),
@@ -159,7 +150,6 @@ FAULTS: Final[dict[str, Wrapper]] = {
     "U15": _statements(_busy_day),
     "U16": _lenient("start_date"),
     "U17": _lenient("timezone"),
-    "U18": _counting_itself,
     "U13": lambda app, _core: changing_answers(
         app, lambda seen, status: seen.path == _PATH and status == 200, _ninety_is_too_much
     ),
