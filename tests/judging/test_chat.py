@@ -147,6 +147,12 @@ def test_a_stop_text_in_the_answer_is_found(stop: Any) -> None:
     assert broken_clauses(stream(None, question(stop=stop))) == {"CHAT-N09"}
 
 
+def test_a_stop_text_that_nobody_says_is_no_deviation() -> None:
+    answer = plain(None, question(stop=["never said", ""]))
+    assert "CHAT-N09" in examined_clauses(answer)
+    assert "CHAT-N09" not in broken_clauses(answer)
+
+
 def test_stop_is_right_for_a_forced_function() -> None:
     asked = question(tool_choice={"type": "function", "function": {"name": "get_weather"}})
     assert broken_clauses(plain(completion("stop", message=message(tool_calls=calls("{}"))), asked)) == set()

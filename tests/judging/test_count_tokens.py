@@ -60,14 +60,24 @@ def test_a_count_must_agree_with_the_usage() -> None:
     ("before", "after", "expected"),
     [
         (ledger(3, 50), ledger(4, 72), (1, 0)),
-        (ledger(3, 50), ledger(5, 72), (1, 1)),
+        (ledger(3, 50), ledger(6, 72), (1, 1)),
+        (ledger(3, 50), ledger(5, 72), (1, 0)),
         (ledger(3, 50), ledger(4, 80), (1, 1)),
         (ledger(3, 50, "today"), ledger(4, 72, "today"), (1, 0)),
         (ledger(3), ledger(3), (0, 0)),
         (ledger("3"), ledger(4), (0, 0)),
         (ledger(3, "?"), ledger(4, "?"), (1, 0)),
     ],
-    ids=["message alone", "count too", "tokens too", "of today", "late ledger", "no number", "no tokens"],
+    ids=[
+        "message alone",
+        "count too",
+        "the question too",
+        "tokens too",
+        "of today",
+        "late ledger",
+        "no number",
+        "no tokens",
+    ],
 )
 def test_a_count_in_the_ledger_is_found(before: Exchange, after: Exchange, expected: tuple[int, int]) -> None:
     examined, deviations = judged(oracles.a_count_is_not_recorded_as_usage, before, count(), plain(), after)

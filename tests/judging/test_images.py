@@ -152,6 +152,7 @@ def test_a_documented_body_with_a_type_at_its_top_is_told() -> None:
     assert len(judged(images_access.another_platform_gets_the_documented_body, one)[1]) == 1
     assert found(one) == {"IMG-A08"}
     assert found(generated(body, status=401)) == set()
+    assert judged(images_access.image_errors_have_their_envelope, bad()) == (1, [])
 
 
 def test_options_that_are_dropped_are_told() -> None:

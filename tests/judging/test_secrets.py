@@ -107,6 +107,9 @@ def test_the_inside_of_the_program_is_found(message: str) -> None:
         secrets.an_error_shows_no_key,
         secrets.an_error_shows_no_inner_address,
         secrets.an_error_shows_no_inside_of_the_program,
+        secrets.an_answer_off_the_routes_shows_no_key,
+        secrets.an_answer_off_the_routes_shows_no_inner_address,
+        secrets.an_answer_off_the_routes_shows_no_inside_of_the_program,
     ],
 )
 def test_an_honest_message_has_no_deviation(oracle: Oracle, message: str) -> None:

@@ -12,6 +12,7 @@ from llmapi_conformance.reference.gateway.edge import (
     changing_streams,
     each_document,
     is_chat,
+    is_gemini,
     is_messages,
     object_in,
 )
@@ -68,7 +69,8 @@ def _interspersed(app: ASGIApp) -> ASGIApp:
 def _more_fields(app: ASGIApp) -> ASGIApp:
     """C5."""
     answers = changing_answers(app, lambda _seen, status: status == 200, _extend_answer)
-    fields = changing_streams(answers, _takes_comments, lambda: each_document(_extend))
+    pieces = changing_streams(answers, is_gemini, lambda: each_document(_extend_gemini))
+    fields = changing_streams(pieces, _takes_comments, lambda: each_document(_extend))
 
     def notice(frame: Frame) -> Iterable[Frame]:
         name = frame.event if isinstance(frame, ServerEvent) else None
@@ -77,11 +79,19 @@ def _more_fields(app: ASGIApp) -> ASGIApp:
     return changing_streams(fields, is_messages, lambda: notice)
 
 
-def _extend_answer(_seen: Seen, answer: Whole) -> None:
+def _extend_answer(seen: Seen, answer: Whole) -> None:
     document = answer.json()
     if document:
-        _extend(document)
+        (_extend_gemini if is_gemini(seen) else _extend)(document)
         answer.put(document)
+
+
+def _extend_gemini(document: dict[str, Any]) -> None:
+    """Gemini's members are named in another style."""
+    if "error" not in document:
+        document["xTrace"] = {"hops": 2, "notes": [None, "é"]}
+        for candidate in document.get("candidates") or []:
+            candidate["xRank"] = 1
 
 
 def _extend(document: dict[str, Any]) -> None:
