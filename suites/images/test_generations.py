@@ -58,12 +58,13 @@ def test_a_tall_jpeg_is_one(image_as_jpeg: Exchange) -> None:
     judge(oracles.the_image_has_the_size, image_as_jpeg)
 
 
-@clause("IMG-S06", "IMG-A01", *(oracle.clause for oracle in EVENTS))
+@clause("IMG-S06", "IMG-S11", "IMG-A01", *(oracle.clause for oracle in EVENTS))
 def test_a_stream_brings_partial_images_and_then_the_image(image_streams: dict[str, Exchange]) -> None:
     judge(
         streams.the_completed_event_brings_what_the_plain_answer_brings, image_streams["plain"], image_streams["stream"]
     )
     for name in ("stream", "edit"):
+        judge(streams.asking_for_a_stream_is_no_server_error, image_streams["plain"], image_streams[name])
         judge(access.an_openai_key_gets_images, image_streams[name])
         for oracle in EVENTS:
             judge(oracle, image_streams[name])

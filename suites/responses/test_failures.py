@@ -24,13 +24,14 @@ BODY = (
 )
 
 
-@clause("RSP-P07", "RSP-P08", "RSP-P09", "ERR-S06")
+@clause("RSP-P07", "RSP-P08", "RSP-P09", "ERR-S04", "ERR-S06")
 def test_a_request_that_is_wrong_is_refused(responses_refused: dict[str, Exchange]) -> None:
     for name in ("no model", "no model, streamed"):
         judge(own_refusals.a_response_without_model_is_refused, responses_refused[name])
     judge(own_refusals.a_response_without_input_is_refused, responses_refused["no input"])
     for name in ("input of the wrong type", "stream of the wrong type"):
         judge(own_refusals.a_wrong_type_in_a_response_is_400, responses_refused[name])
+    judge(refusals.a_wrong_type_is_refused, responses_refused["input of the wrong type"])
     for name in ("no model", "no input"):
         judge(refusals.an_invalid_request_is_400, responses_refused[name])
 

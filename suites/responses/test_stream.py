@@ -93,10 +93,11 @@ def test_reasoning_comes_as_an_item_of_its_own(responses_reasoning: Exchange) ->
         judge(oracle, responses_reasoning)
 
 
-@clause("RSP-S21", "RSP-F02", "RSP-S10")
+@clause("RSP-S21", "RSP-F02", "RSP-F06", "RSP-S10")
 def test_a_long_stream_brings_the_text_and_nothing_else(responses_wide_stream: dict[str, Any]) -> None:
     answer = responses_wide_stream["answer"]
     judge(content.characters_outlive_any_cut, answer)
+    judge(upstream.the_upstreams_key_stays_there, answer)
     judge(upstream.the_upstreams_headers_stay_there, answer)
     judge(oracles.text_deltas_add_up, answer)
 

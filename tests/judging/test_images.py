@@ -215,6 +215,17 @@ def test_several_images_in_a_stream() -> None:
     assert len(judged(oracle, streamed(request_json=asked))[1]) == 1
 
 
+def test_asking_for_a_stream_must_not_be_a_server_error() -> None:
+    oracle = images_stream.asking_for_a_stream_is_no_server_error
+    asked = {"prompt": SCRIPTED, "stream": True}
+    failed = {"error": {"type": "internal_server_error", "message": "no attribute 'model_dump'"}}
+    plain, broken_stream = generated(), generated(failed, asked, status=500)
+    assert len(judged(oracle, plain, broken_stream)[1]) == 1
+    for legal in (streamed(), generated(failed, asked, status=400), generated(failed, asked, status=503)):
+        assert judged(oracle, plain, legal) == (1, [])
+    assert judged(oracle, broken_stream, broken_stream) == (0, [])
+
+
 def test_an_error_in_mid_stream_ends_it() -> None:
     oracle = images_stream.an_error_in_mid_stream_is_told
     failed: tuple[str | None, Any] = (None, {"error": {"type": "server_error", "message": "gone"}})

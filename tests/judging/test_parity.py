@@ -150,6 +150,40 @@ def test_what_a_protocol_carries_otherwise_is_found(protocol: str, number: int, 
     assert [oracle.clause for oracle in SAME[protocol] if found(oracle, one, two)] == [f"{protocol}-Q0{number + 1}"]
 
 
+SCRIPT = "@upstream echo {words} nonce=n1\nHello there"
+
+
+@pytest.mark.parametrize("protocol", SAME)
+@pytest.mark.parametrize(
+    ("number", "words", "chat"),
+    [
+        (0, "", told(text="Hello from the gateway")),
+        (1, "tool_calls=1", told(calls=[*CALLS, *CALLS], end="tools")),
+        (2, "stop=length", told()),
+        (2, "tool_calls=1", told(calls=CALLS)),
+        (3, "usage=17,5,4", told(input=439)),
+        (3, "usage=17,5,4", told(cached=0)),
+    ],
+)
+def test_a_turn_that_chat_itself_got_wrong_is_no_measure(protocol: str, number: int, words: str, chat: Answer) -> None:
+    asked = chat_cases.question(SCRIPT.format(words=words))
+    one = chat_cases.plain(through_chat(chat).json, asked, role="general:openai")
+    right = (
+        told(calls=CALLS, end="tools")
+        if "tool_calls" in words
+        else told(end="length" if "length" in words else "natural")
+    )
+    assert judged(SAME[protocol][number], one, PROTOCOLS[protocol](right)) == (0, [])
+
+
+@pytest.mark.parametrize("protocol", SAME)
+def test_a_text_that_a_filter_stopped_may_be_withheld(protocol: str) -> None:
+    one = through_chat(told(end="filtered"))
+    assert judged(SAME[protocol][0], one, PROTOCOLS[protocol](told(end="filtered", text=""))) == (1, [])
+    assert found(SAME[protocol][0], one, PROTOCOLS[protocol](told(text=""))) == 1
+    assert found(SAME[protocol][0], one, PROTOCOLS[protocol](told(end="filtered", text="Hell"))) == 1
+
+
 def test_what_a_live_model_says_is_not_compared() -> None:
     live = exchange(body={"type": "message", "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn"})
     for oracle in SAME["MSG"]:

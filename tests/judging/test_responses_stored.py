@@ -53,6 +53,7 @@ def test_a_response_has_to_go_on_from_the_earlier_one() -> None:
     for body in (
         {"input": [{"role": "user", "content": f"say {MEMORY}"}, {"role": "user", "content": "Which word?"}]},
         {"input": "Which word?", "previous_response_id": "resp_1"},
+        {"input": "Which word?", "previous_response_id": "resp_of_the_upstream"},
     ):
         assert judged(oracle, FIRST, continued("resp_1"), log(body), MEMORY) == (1, [])
     assert found(oracle, FIRST, continued("resp_1"), log({"input": "Which word?"}), MEMORY) == 1

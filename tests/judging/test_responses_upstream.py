@@ -173,11 +173,13 @@ def test_the_clients_key_must_not_reach_the_upstream() -> None:
 
 
 def test_the_upstreams_secrets_must_not_come_back() -> None:
-    oracle = oracles.the_upstreams_headers_stay_there
-    assert judged(oracle, plain()) == (1, [])
+    key, oracle = oracles.the_upstreams_key_stays_there, oracles.the_upstreams_headers_stay_there
+    assert judged(oracle, plain()) == judged(key, plain()) == (1, [])
     for name, value in (("x-goog-api-key", "[[upstream-header]]"), ("x-internal-host", "[[upstream-host]]")):
         assert found(oracle, plain(headers=(("content-type", "application/json"), (name, value)))) == 1
-    assert found(oracle, plain(response(user="[[upstream-key]]"))) == 1
+    leaked = plain(response(user="[[upstream-key]]"))
+    assert (found(oracle, leaked), found(key, leaked)) == (0, 1)
+    assert found(key, plain(headers=(("content-type", "application/json"), ("x-key", "[[upstream-key]]")))) == 1
 
 
 def test_members_have_to_reach_the_upstream_as_sent() -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from llmapi_conformance.judging.chat_answer import array, is_whole_number, sent, string, words_in
 from llmapi_conformance.judging.message_answer import object_of
-from llmapi_conformance.judging.oracles.chat_upstream import log_entries
+from llmapi_conformance.judging.upstream_log import log_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -44,14 +44,14 @@ _ALL: Final = (
         "an unknown model is a 503",
         ("sub2api#1475",),
         "a model that the key's group does not list",
-        clauses=("ERR-S09",),
+        clauses=("ERR-S09", "GEM-M03"),
     ),
     Fault(
         "M09",
         "an upstream's failure comes as 200 with an error body",
         ("new-api#7399", "Portkey#267"),
         "a request without stream whose upstream fails (429, 502, 503, 504, 529)",
-        clauses=("ERR-U01", "ERR-E09", "CHAT-E05", "CHAT-E06", "MSG-F05"),
+        clauses=("ERR-U01", "ERR-E09", "CHAT-E05", "CHAT-E06", "MSG-F05", "GEM-E01", "GEM-S10"),
     ),
     Fault(
         "M10",
@@ -79,7 +79,7 @@ _ALL: Final = (
         "a natural end is invented for a stream that the upstream broke off",
         ("litellm#40260", "Portkey#1797"),
         "the upstream's stream ends cleanly after two deltas or more, without its terminal event",
-        clauses=("CHAT-E02", "CHAT-E03", "CHAT-E04", "MSG-F01", "MSG-F02", "MSG-F03"),
+        clauses=("CHAT-E02", "CHAT-E03", "CHAT-E04", "MSG-F01", "MSG-F02", "MSG-F03", "GEM-S13", "GEM-S16"),
     ),
     Fault("M15", "[DONE] is sent twice", ("one-api#1628", "ray#62246"), "a Chat stream", clauses=("CHAT-S04",)),
     Fault(
@@ -94,14 +94,14 @@ _ALL: Final = (
         "the whole stream is held back and leaves in one write",
         ("Kong#12680", "dstack#4269", "ccr#733"),
         "every stream",
-        clauses=("CHAT-H01", "MSG-P01", "HTTP-P01", "HTTP-P02"),
+        clauses=("CHAT-H01", "MSG-P01", "HTTP-P01", "HTTP-P02", "GEM-S12"),
     ),
     Fault(
         "M19",
         "characters that straddle a border of 1 KiB become U+FFFD",
         ("aisix#111", "claude-code-cache-fix#365"),
         "a stream of more than 1 KiB with characters beyond ASCII",
-        clauses=("CHAT-X03", "MSG-C02", "MSG-C03"),
+        clauses=("CHAT-X03", "MSG-C02", "MSG-C03", "GEM-X01"),
     ),
     Fault(
         "M20",
@@ -174,7 +174,7 @@ _ALL: Final = (
         'a 429 has no Retry-After, and its type is "None"',
         ("litellm#27823", "sub2api#6766"),
         "every 429",
-        clauses=("ACC-D08", "CHAT-E08", "CHAT-E09", "MSG-F07", "MSG-F06", "ERR-U07", "ERR-E05"),
+        clauses=("ACC-D08", "CHAT-E08", "CHAT-E09", "MSG-F07", "MSG-F06", "ERR-U07", "ERR-E05", "GEM-E02"),
     ),
     Fault(
         "M40",
@@ -222,7 +222,11 @@ _ALL: Final = (
         clauses=("ACC-D01", "MSG-T03"),
     ),
     Fault(
-        "G02", "a token count is entered in the ledger", (), "count_tokens that is answered 200", clauses=("MSG-T02",)
+        "G02",
+        "a token count is entered in the ledger",
+        (),
+        "count_tokens that is answered 200",
+        clauses=("MSG-T02", "USE-L04"),
     ),
     Fault(
         "G03",
@@ -236,7 +240,7 @@ _ALL: Final = (
         "a refused request is charged",
         ("new-api#95", "new-api#5289"),
         "a 4xx for a request with a valid key",
-        clauses=("ACC-L02",),
+        clauses=("ACC-L02", "USE-L03"),
     ),
     # Errors.
     Fault(
@@ -301,14 +305,14 @@ _ALL: Final = (
         "the client's key is forwarded to the upstream",
         ("apisix#13422",),
         "every request to the upstream",
-        clauses=("CHAT-F01", "MSG-G01"),
+        clauses=("CHAT-F01", "MSG-G01", "GEM-G01"),
     ),
     Fault(
         "K02",
         "the upstream's headers are passed through",
         ("bifrost#3954", "mobula#32"),
         "every upstream answer",
-        clauses=("HTTP-L01", "HTTP-L02", "HTTP-L03", "CHAT-F02", "CHAT-F08", "MSG-G02", "MSG-G15"),
+        clauses=("HTTP-L01", "HTTP-L02", "HTTP-L03", "CHAT-F02", "CHAT-F08", "MSG-G02", "MSG-G15", "GEM-G02"),
     ),
     Fault("L01", "the list names each model twice", (), "GET /v1/models", clauses=("MOD-S03",)),
     Fault(
@@ -316,7 +320,7 @@ _ALL: Final = (
         "the upstream goes on when the client has gone",
         ("litellm#17364", "llama.cpp#24496"),
         "a client that disconnects early",
-        clauses=("CHAT-H02", "MSG-P02"),
+        clauses=("CHAT-H02", "MSG-P02", "GEM-S14"),
     ),
 )
 _EVERY: Final = (

@@ -19,6 +19,7 @@ from llmapi_conformance.judging.chat_answer import (
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.grammar import classified
+from llmapi_conformance.judging.upstream_log import log_entries, received_body
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.sse import ServerSentEvent
@@ -311,17 +312,6 @@ def without(exchange: Exchange, mark: re.Pattern[str], what: str) -> Judgement:
             yield Deviation(f"headers without {what}", shown(f"{name}: {value}"))
     if found := re.search(mark.pattern.encode(), exchange.body):
         yield Deviation(f"a body without {what}", found[0].decode(), found.span())
-
-
-def log_entries(log: Exchange) -> list[dict[str, Any]]:
-    """The upstream's record of its requests."""
-    return [entry for entry in array(log.json, "requests") if isinstance(entry, dict)]
-
-
-def received_body(log: Exchange) -> dict[str, Any] | None:
-    """The body of the latest request that the upstream received; ``None`` when there was none."""
-    bodies = [entry.get("body") for entry in log_entries(log)]
-    return next((body for body in reversed(bodies) if isinstance(body, dict)), None)
 
 
 def received_chat(log: Exchange) -> dict[str, Any] | None:

@@ -20,7 +20,8 @@ from llmapi_conformance.judging.chat_answer import (
 from llmapi_conformance.judging.gemini_answer import answer_of, count, prompt_of, scripted
 from llmapi_conformance.judging.message_answer import object_of, same_json
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
-from llmapi_conformance.judging.oracles.chat_upstream import log_entries, received_body
+from llmapi_conformance.judging.oracles.chat_upstream import UPSTREAM_KEY, UPSTREAM_OWN, without
+from llmapi_conformance.judging.upstream_log import log_entries, received_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
 
 _CLIENT_KEY: Final = re.compile(r"\[\[key:[^\]]*\]\]")
-_UPSTREAM_MARK: Final = re.compile(rb"\[\[upstream-[^\]]*\]\]")
 _PROVIDER_HEADERS: Final = ("x-goog-api-key", "x-internal-host", "set-cookie")
 
 
@@ -99,14 +99,18 @@ def the_clients_key_is_kept_from_the_upstream(log: Exchange) -> Judgement:
 
 
 @oracle("GEM-G02")
+def the_upstreams_key_is_kept_from_the_client(exchange: Exchange) -> Judgement:
+    """The provider's key comes back neither in a header nor in the body (CWE-522)."""
+    yield from without(exchange, UPSTREAM_KEY, "the upstream's key")
+
+
+@oracle("GEM-G04")
 def the_upstreams_headers_are_kept_from_the_client(exchange: Exchange) -> Judgement:
-    """Neither the provider's credential nor its other headers come back (CWE-200)."""
-    yield Examined("response head")
+    """The provider's own headers and its address do not come back (CWE-200)."""
+    yield from without(exchange, UPSTREAM_OWN, "the upstream's headers and address")
     for name, value in exchange.response.headers if exchange.response else ():
-        if name.lower() in _PROVIDER_HEADERS or _UPSTREAM_MARK.search(value.encode("utf-8", "replace")):
+        if name.lower() in _PROVIDER_HEADERS and not UPSTREAM_OWN.search(value):
             yield Deviation("headers of the gateway's own", shown(f"{name}: {value}"))
-    if found := _UPSTREAM_MARK.search(exchange.body):
-        yield Deviation("a body without the upstream's secrets", found[0].decode(), found.span())
 
 
 @oracle("GEM-G03")

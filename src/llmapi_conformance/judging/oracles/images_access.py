@@ -8,10 +8,10 @@ from llmapi_conformance.evidence.exchange import NOT_JSON
 from llmapi_conformance.judging.chat_answer import shown
 from llmapi_conformance.judging.image_answer import has_picture
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
-from llmapi_conformance.judging.oracles.chat_upstream import log_entries
 from llmapi_conformance.judging.oracles.envelopes import error_message, error_type, fits, name_of, shape_of
 from llmapi_conformance.judging.oracles.images import OPERATIONS, answer_in_words
 from llmapi_conformance.judging.oracles.usage import counters
+from llmapi_conformance.judging.upstream_log import log_entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -138,6 +138,19 @@ def several_images_in_a_stream(exchange: Exchange) -> Judgement:
         yield Deviation(f"{asked_number(exchange)} completed events, or a refusal", f"{found}")
 
 
+@oracle("IMG-S11")
+def asking_for_a_stream_is_no_server_error(plain: Exchange, stream: Exchange) -> Judgement:
+    """OpenAI's image routes take ``stream``; a gateway that can't says so with a 4xx (I-stream).
+
+    Only 500 is the gateway's own failure for sure: 502 to 504 and 529 may pass.
+    """
+    if not plain.succeeded:
+        return
+    yield Examined("image asked for as a stream")
+    if stream.status == 500:
+        yield Deviation("a stream, or a 4xx", answer_in_words(stream), exchange=stream)
+
+
 @oracle("IMG-S08")
 def an_error_in_mid_stream_is_told(exchange: Exchange) -> Judgement:
     """An upstream's error is an error object or event, and the last thing said; no image is made up (I-S4)."""

@@ -15,9 +15,9 @@ from llmapi_conformance.judging.message_answer import (
     text_of,
 )
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
-from llmapi_conformance.judging.oracles.chat_upstream import log_entries
 from llmapi_conformance.judging.oracles.messages import EVERY, PLAIN
 from llmapi_conformance.judging.oracles.messages_stream import STREAM
+from llmapi_conformance.judging.upstream_log import log_entries
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange

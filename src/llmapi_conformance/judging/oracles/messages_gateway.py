@@ -9,13 +9,8 @@ from llmapi_conformance.evidence.exchange import Ending, Exchange
 from llmapi_conformance.judging.chat_answer import directive, sent, shown
 from llmapi_conformance.judging.message_answer import blocks, events_of, message_of, object_of, same_json
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
-from llmapi_conformance.judging.oracles.chat_upstream import (
-    UPSTREAM_KEY,
-    UPSTREAM_OWN,
-    log_entries,
-    received_body,
-    without,
-)
+from llmapi_conformance.judging.oracles.chat_upstream import UPSTREAM_KEY, UPSTREAM_OWN, without
+from llmapi_conformance.judging.upstream_log import log_entries, received_body
 
 _CLIENT_KEY: Final = re.compile(r"\[\[key:[^\]]*\]\]")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llmapi_conformance.evidence.exchange import NOT_JSON
 from llmapi_conformance.judging.any_answer import AnyAnswer, any_answer
-from llmapi_conformance.judging.chat_answer import shown, string
+from llmapi_conformance.judging.chat_answer import directive, payload_of, shown, string, told_usage
 from llmapi_conformance.judging.message_answer import same_json
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.envelopes import envelope_of, error_type, shape_of
@@ -198,12 +198,15 @@ def gemini_counts_the_same_tokens(native: Exchange, other: Exchange) -> Judgemen
 
 
 def _same(aspect: str, native: Exchange, other: Exchange) -> Judgement:
-    """Two scripted turns agree in one aspect; an answer that can't be read is another clause's finding."""
+    """Two scripted turns agree in one aspect; an answer that can't be read is another clause's finding.
+
+    A turn through Chat that is not what its script says is no measure: the fault is Chat's, as clauses of Chat tell.
+    """
     first, second = any_answer(native), any_answer(other)
     if first is None or second is None or not (is_scripted(native) and is_scripted(other)):
         return
     compare, there = _ASPECTS[aspect]
-    if not there(first):
+    if not there(first) or not _as_scripted(aspect, native, first):
         return
     yield Examined(f"{aspect} of a turn through two protocols")
     for found in compare(first, second):
@@ -214,7 +217,23 @@ def _same(aspect: str, native: Exchange, other: Exchange) -> Judgement:
         )
 
 
+def _as_scripted(aspect: str, chat: Exchange, answer: AnyAnswer) -> bool:
+    """Whether an answer of Chat has what its directive told the upstream to say; true where it told nothing."""
+    words = directive(chat)
+    match aspect:
+        case "text":
+            return payload_of(chat) in (None, answer.text)
+        case "tool calls":
+            return words.get("tool_calls", str(len(answer.calls))) == str(len(answer.calls))
+        case "stop reason":
+            return words.get("stop", "tools" if "tool_calls" in words else answer.end) == answer.end
+    told, counts = told_usage(chat), answer.counts
+    return told in (None, (counts.input, counts.output, counts.cached))
+
+
 def _text(one: AnyAnswer, other: AnyAnswer) -> Iterator[Difference]:
+    if not other.text and one.end == other.end == "filtered":
+        return  # what a filter stopped may be withheld, as Gemini itself does
     if one.text != other.text:
         yield Difference("text", shown(one.text, 200), shown(other.text, 200))
 

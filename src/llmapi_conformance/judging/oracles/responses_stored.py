@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.evidence.exchange import NOT_JSON, Exchange
 from llmapi_conformance.judging.chat_answer import array, shown, string
+from llmapi_conformance.judging.message_answer import object_of
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
-from llmapi_conformance.judging.oracles.chat_upstream import log_entries
 from llmapi_conformance.judging.oracles.envelopes import error_message, error_of, error_type, fits, name_of, shape_of
 from llmapi_conformance.judging.oracles.responses import opening
 from llmapi_conformance.judging.oracles.responses_upstream import strings_in
-from llmapi_conformance.judging.response_answer import ResponseAnswer, answer_of, plain_answer, without_opaque
+from llmapi_conformance.judging.response_answer import (
+    ResponseAnswer,
+    answer_of,
+    object_of,
+    plain_answer,
+    without_opaque,
+)
+from llmapi_conformance.judging.upstream_log import log_entries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,11 +46,11 @@ def the_conversation_is_continued(first: Exchange, own: Exchange, log: Exchange 
     if answer is None:
         yield Deviation("a response that goes on from the earlier one", f"status {own.status}", opening(own), own)
     elif log is not None:
-        told = list(strings_in(log.json))
-        if log_entries(log) and not any(memory in text or text == identifier for text in told):
-            yield Deviation(
-                "the earlier turn, or the id of its response, in the request to the upstream", "neither", exchange=own
-            )
+        # A gateway that gives out ids of its own names the response by the upstream's id there.
+        received = [object_of(entry.get("body")) for entry in log_entries(log)]
+        named = any(string(body.get("previous_response_id")) for body in received)
+        if received and not named and not any(memory in text for text in strings_in(log.json)):
+            yield Deviation("the earlier turn, or a previous_response_id, at the upstream", "neither", exchange=own)
     elif answer.response.get("previous_response_id") != identifier:
         yield Deviation(
             f"previous_response_id {shown(identifier)}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmapi_conformance.evidence.exchange import NOT_JSON, Ending, Exchange
 from llmapi_conformance.judging.chat_answer import sent, shown, string
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
-from llmapi_conformance.judging.oracles.chat_upstream import log_entries, received_body
+from llmapi_conformance.judging.oracles.chat_upstream import UPSTREAM_KEY, UPSTREAM_OWN, without
 from llmapi_conformance.judging.oracles.envelopes import fits, name_of, shape_of
 from llmapi_conformance.judging.oracles.responses import opening
 from llmapi_conformance.judging.response_answer import (
@@ -19,12 +19,12 @@ from llmapi_conformance.judging.response_answer import (
     objects,
     terminal_of,
 )
+from llmapi_conformance.judging.upstream_log import log_entries, received_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CLIENT_KEY: Final = re.compile(r"\[\[key:[^\]]*\]\]")
-_UPSTREAM_MARK: Final = re.compile(rb"\[\[upstream-[^\]]*\]\]")
 _OWN: Final = frozenset({"stream", "store", "previous_response_id"})
 """Members that are the gateway's own affair: how it reads the upstream, and where responses are stored."""
 _TEXT_MEMBERS: Final = ("content", "output")
@@ -201,15 +201,15 @@ def the_clients_key_stays_here(exchange: Exchange, log: Exchange) -> Judgement: 
 
 
 @oracle("RSP-F02")
+def the_upstreams_key_stays_there(exchange: Exchange) -> Judgement:
+    """The provider's key comes back neither in a header nor in the body (CWE-522)."""
+    yield from without(exchange, UPSTREAM_KEY, "the upstream's key")
+
+
+@oracle("RSP-F06")
 def the_upstreams_headers_stay_there(exchange: Exchange) -> Judgement:
-    """Neither the provider's secrets nor its address come back (CWE-200)."""
-    yield Examined("answer")
-    for name, value in exchange.response.headers if exchange.response else ():
-        if _UPSTREAM_MARK.search(value.encode("latin-1", "replace")):
-            yield Deviation("no header of the upstream", f"{name}: {value[:80]}")
-    found = _UPSTREAM_MARK.search(exchange.body)
-    if found:
-        yield Deviation("nothing of the upstream's secrets in the body", found[0].decode(), found.span())
+    """The provider's own headers and its address do not come back (CWE-200)."""
+    yield from without(exchange, UPSTREAM_OWN, "the upstream's headers and address")
 
 
 @oracle("RSP-F03")

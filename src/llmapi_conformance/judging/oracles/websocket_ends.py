@@ -8,9 +8,9 @@ from llmapi_conformance.contract.access import AccessMatrix, Deny
 from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.judging.chat_answer import array, shown, string, words_in
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
-from llmapi_conformance.judging.oracles.chat_upstream import log_entries
 from llmapi_conformance.judging.oracles.websocket import how_it_ended
 from llmapi_conformance.judging.response_answer import object_of
+from llmapi_conformance.judging.upstream_log import log_entries
 from llmapi_conformance.judging.websocket_turns import ERROR, OPERATIONS, creates_of, turns_of, type_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from llmapi_conformance.judging.chat_answer import shown, string
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
 from llmapi_conformance.judging.oracles import responses_stream as grammar
-from llmapi_conformance.judging.oracles.chat_upstream import log_entries
 from llmapi_conformance.judging.oracles.websocket import how_it_ended
 from llmapi_conformance.judging.response_answer import (
     ResponseAnswer,
@@ -18,6 +17,7 @@ from llmapi_conformance.judging.response_answer import (
     object_of,
     without_opaque,
 )
+from llmapi_conformance.judging.upstream_log import log_entries
 from llmapi_conformance.judging.websocket_turns import (
     OPERATIONS,
     Turn,

@@ -40,7 +40,9 @@ class _ForwardingClientKey(_Wrapped):
     """K01."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        request.headers["x-goog-api-key"] = _client_key.get("")
+        # Not in the place of the gateway's own key, or no upstream would answer.
+        name = "x-api-key" if "x-goog-api-key" in request.headers else "x-goog-api-key"
+        request.headers[name] = _client_key.get("")
         return await self._inner.handle_async_request(request)
 
 
