@@ -47,7 +47,7 @@ GEMINI_FAULTS: Final = (
         "x-goog-api-key is not accepted",
         ("gcli2api#19",),
         "that header on a Gemini path",
-        ("GEM-A02", "GEM-M02"),
+        ("GEM-A02",),
     ),
     Fault(
         "Y14",
