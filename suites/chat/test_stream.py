@@ -24,6 +24,7 @@ SHAPE = (
     oracles.head_of_every_chunk_is_the_same,
     oracles.chunk_has_its_members,
     oracles.choice_has_an_index_and_a_delta,
+    oracles.finish_reason_is_one_of_the_five_or_none,
     oracles.finish_reason_is_null_until_it_is_known,
     oracles.choices_asked_for_are_there,
     oracles.choices_appear_in_order,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from llmapi_conformance.judging import clause, judge
 from llmapi_conformance.judging.oracles import chat_content as content
 from llmapi_conformance.judging.oracles import chat_upstream as oracles
+from llmapi_conformance.judging.oracles import upstream_failures
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
@@ -58,14 +59,16 @@ def test_an_answer_that_breaks_off_is_not_dressed_up(chat_broken_off: dict[str, 
         judge(oracles.broken_answer_ends_with_an_error_event, chat_broken_off[name])
 
 
-@clause("CHAT-E05")
+@clause("CHAT-E05", "ERR-U03")
 def test_an_empty_answer_of_the_upstream_is_an_error(chat_broken_off: dict[str, Exchange]) -> None:
     judge(oracles.empty_upstream_answer_is_an_error, chat_broken_off["empty"])
+    judge(upstream_failures.a_failing_upstream_is_a_server_error, chat_broken_off["empty"])
 
 
-@clause("CHAT-E06", "CHAT-E07", "CHAT-E08", "CHAT-E09")
+@clause("CHAT-E06", "CHAT-E07", "CHAT-E08", "CHAT-E09", "ERR-U01")
 def test_a_rate_limit_of_the_upstream_is_passed_on(chat_rate_limited_upstream: dict[str, Exchange]) -> None:
     for answer in chat_rate_limited_upstream.values():
+        judge(upstream_failures.an_upstream_failure_is_an_error_status, answer)
         judge(oracles.rate_limit_of_the_upstream_keeps_its_status, answer)
         judge(oracles.rate_limit_is_told_in_openais_envelope, answer)
         judge(oracles.rate_limit_says_when_to_come_back, answer)

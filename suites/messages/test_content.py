@@ -67,7 +67,7 @@ def test_tool_calls_can_be_run(messages_tools: dict[str, Exchange]) -> None:
 @clause("MSG-C09", "MSG-C10", "MSG-N10")
 def test_stop_sequences_take_effect(messages_ends: dict[str, Exchange]) -> None:
     for label in ("stop", "stop_streamed"):
-        judge(oracles.text_is_cut_before_a_stop_sequence, messages_ends[label])
+        judge(oracles.text_is_cut_at_a_stop_sequence, messages_ends[label])
         judge(oracles.the_stop_sequence_that_was_hit_is_told, messages_ends[label])
         judge(shape.the_stop_sequence_is_told_exactly_when_it_ended_the_answer, messages_ends[label])
 

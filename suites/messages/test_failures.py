@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from llmapi_conformance.judging import clause, judge
 from llmapi_conformance.judging.oracles import messages_gateway as oracles
 from llmapi_conformance.judging.oracles import messages_stream as stream
+from llmapi_conformance.judging.oracles import upstream_failures
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
@@ -34,8 +35,9 @@ def test_an_error_event_is_one_of_the_protocol(messages_broken: dict[str, Any]) 
         judge(stream.an_error_event_uses_a_known_error_type, exchange)
 
 
-@clause("MSG-F05", "MSG-F06", "MSG-F07")
+@clause("MSG-F05", "MSG-F06", "MSG-F07", "ERR-U01")
 def test_a_rate_limit_of_the_provider_is_told_as_one(messages_rate_limited_upstream: Exchange) -> None:
+    judge(upstream_failures.an_upstream_failure_is_an_error_status, messages_rate_limited_upstream)
     judge(oracles.a_rate_limit_of_the_provider_keeps_its_status, messages_rate_limited_upstream)
     judge(oracles.a_rate_limit_is_told_in_anthropics_envelope, messages_rate_limited_upstream)
     judge(oracles.a_rate_limit_says_when_to_come_back, messages_rate_limited_upstream)

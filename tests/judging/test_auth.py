@@ -228,6 +228,10 @@ def test_only_an_answer_of_the_api_is_a_way_in(oracle: Oracle) -> None:
     assert len(judged(oracle, answer(label="doubled slash, no key"))[1]) == 1
     page = exchange(status=200, headers=(("content-type", "text/html; charset=utf-8"),), body=b"<html></html>")
     assert judged(oracle, page) == (1, [])
+    greeting = exchange(status=200, headers=(("content-type", "text/plain"),), body=b"welcome")
+    assert judged(oracle, greeting) == (1, [])
+    streamed = exchange(mode="stream", events=[("message_start", {"type": "message_start"})])
+    assert len(judged(oracle, streamed)[1]) == 1
 
 
 def test_two_credentials_that_get_two_answers_are_told() -> None:

@@ -9,6 +9,7 @@ from tests.judging.chat_cases import (
     USAGE,
     broken_clauses,
     calls,
+    chunk,
     completion,
     examined_clauses,
     judged,
@@ -78,7 +79,8 @@ BROKEN: dict[str, tuple[Any, set[str]]] = {
     "no message": (choice(message=None), {"CHAT-N03"}),
     "wrong role": (completion(message=message(role="user")), {"CHAT-N03"}),
     "content as an array": (completion(message=message(content=[{"type": "text", "text": "x"}])), {"CHAT-N03"}),
-    "content missing": (completion(message=without(message(), "content")), {"CHAT-N03"}),
+    "content missing": (completion(message=without(message(), "content")), {"CHAT-N04"}),
+    "content a number": (completion(message=message(content=7)), {"CHAT-N03"}),
     "refusal missing": (completion(message=without(message(), "refusal")), {"CHAT-N04"}),
     "logprobs missing": (completion(choices=[without(completion()["choices"][0], "logprobs")]), {"CHAT-N04"}),
     "finish_reason null": (completion(None), {"CHAT-N05"}),
@@ -174,9 +176,20 @@ def test_a_stream_that_was_not_asked_for_is_found() -> None:
 
 
 def test_two_answers_with_one_id_are_found() -> None:
-    examined, found = judged(oracles.ids_differ, plain(), plain(step=2))
+    examined, found = judged(oracles.ids_differ, plain(), plain(None, question("Another question"), step=2))
     assert (examined, len(found)) == (2, 1)
     assert judged(oracles.ids_differ, plain(), stream())[1] == []
+
+
+def test_a_cache_may_give_one_answer_to_one_question() -> None:
+    cached = stream([(None, chunk({"role": "assistant", "content": "Hi"}, "stop", id="chatcmpl-1")), (None, "[DONE]")])
+    assert judged(oracles.ids_differ, plain(), cached, plain(step=3)) == (3, [])
+
+
+def test_choices_may_be_listed_in_any_order() -> None:
+    choices = [completion()["choices"][0] | {"index": index} for index in (1, 0)]
+    assert broken_clauses(plain(completion(choices=choices), question(n=2))) == set()
+    assert broken_clauses(plain(completion(choices=[choices[0]] * 2), question(n=2))) == {"CHAT-N06"}
 
 
 def test_an_error_with_status_200_is_left_to_the_errors_surface() -> None:

@@ -58,6 +58,7 @@ def test_temperature_and_max_tokens_have_to_reach_the_upstream() -> None:
 def test_a_held_delta_is_found() -> None:
     assert judged(oracles.deltas_are_passed_on_at_once, stream(), -1) == (5, [])
     assert len(judged(oracles.deltas_are_passed_on_at_once, stream(), 0)[1]) == 1
+    assert judged(oracles.deltas_are_passed_on_at_once, plain(OPENAI_429, status=400), -1) == (0, [])
 
 
 def test_hanging_up_has_to_reach_the_upstream() -> None:
@@ -86,6 +87,10 @@ BROKEN_OFF: dict[str, tuple[Exchange, tuple[bool, bool, bool, bool]]] = {
     "[DONE] alone": (stream([*BEGUN, DONE]), (True, True, True, True)),
     "M14 an invented end": (stream([*BEGUN, STOP, DONE]), (True, True, True, True)),
     "finish_reason and then an error": (stream([*BEGUN, STOP, ERROR]), (False, True, False, False)),
+    "an error with a choice that says error": (
+        stream([*BEGUN, (None, chunk({"content": ""}, "error") | {"error": {"message": "x", "code": 502}})]),
+        (False, False, False, False),
+    ),
     "an error without a message": (stream([*BEGUN, (None, {"error": {"type": "x"}})]), (True, False, False, False)),
     "an error as text": (stream([*BEGUN, (None, {"error": "boom"})]), (True, False, False, False)),
     "an error as finish_reason": (stream([*BEGUN, (None, chunk({}, "error")), DONE]), (True, True, True, True)),
@@ -110,9 +115,11 @@ def test_an_error_status_before_the_stream_is_right_too() -> None:
     assert judged(oracles.client_can_tell_that_the_answer_broke_off, refused) == (0, [])
 
 
-def test_an_empty_answer_of_the_upstream_is_a_server_error() -> None:
-    assert judged(oracles.empty_upstream_answer_is_an_error, plain({"error": {"message": "no"}}, status=502)) == (1, [])
-    for wrong in (plain(b""), plain({"error": {"message": "no"}}, status=400), plain(completion())):
+def test_an_empty_answer_of_the_upstream_is_an_error() -> None:
+    for status in (400, 404, 500, 502):
+        told = plain({"error": {"message": "no"}}, status=status)
+        assert judged(oracles.empty_upstream_answer_is_an_error, told) == (1, [])
+    for wrong in (plain(b""), plain({"error": {"message": "no"}}), plain(completion())):
         assert len(judged(oracles.empty_upstream_answer_is_an_error, wrong)[1]) == 1
 
 

@@ -134,6 +134,22 @@ CASES: list[tuple[Oracle, tuple[object, ...], tuple[object, ...]]] = [
     (upstream_failures.an_upstream_error_is_502, (error(status=502),), (error(status=500),)),
     (upstream_failures.the_upstreams_401_is_not_the_clients, (error(status=502),), (error(status=401),)),
     (upstream_failures.a_busy_upstream_is_429, (error(status=429),), (error(status=502),)),
+    (upstream_failures.a_busy_upstream_is_429, (error(status=503),), (error(status=500),)),
+    (
+        errors.the_error_type_fits_the_status,
+        (error(typed("insufficient_quota"), 429, **CHAT),),
+        (error(typed("insufficient_quota"), 429),),
+    ),
+    (
+        errors.the_error_type_fits_the_status,
+        (error({"error": {"type": "insufficient_quota", "message": "no"}}, 402, **CHAT),),
+        (error({"error": {"type": "payment", "message": "no"}}, 402, **CHAT),),
+    ),
+    (
+        errors.a_chat_error_is_in_its_own_envelope,
+        (error({"error": OPENAI["error"] | {"code": 400, "status": "failed"}}, **CHAT),),
+        (error(GOOGLE, **CHAT),),
+    ),
     (
         upstream_failures.retry_after_of_the_upstream_is_kept,
         (error(status=429, headers=LIMITED), 7),

@@ -87,6 +87,11 @@ CASES: list[tuple[Oracle, tuple[object, ...], tuple[object, ...]]] = [
     (http.a_body_arrives_whole, (STREAM,), (ended(Ending.RESET, STREAM),)),
     (http.a_body_arrives_whole, (ended(Ending.CAPPED),), (ended(Ending.TIMEOUT, STREAM),)),
     (
+        http.a_body_arrives_whole,
+        (exchange(status=413, body={}),),
+        (ended(Ending.RESET, exchange(status=400, body={})),),
+    ),
+    (
         http.content_length_is_the_length,
         (answer(("content-length", "15")),),
         (exchange(headers=SURPLUS, body=b'{"a":"b"}'),),

@@ -14,6 +14,7 @@ from tests.judging.message_cases import (
     USAGE,
     broken_clauses,
     call_block,
+    events_of,
     examined_clauses,
     judged,
     message,
@@ -80,7 +81,7 @@ def without(*names: str) -> dict[str, Any]:
         ("MSG-N05", message({"text": "untyped"}), None),
         ("MSG-N05", message({"type": "text", "text": None}), None),
         ("MSG-N06", message(call_block() | {"name": "no_such_tool"}, reason="tool_use"), CALLS),
-        ("MSG-N06", message(call_block() | {"id": "call 1"}, reason="tool_use"), CALLS),
+        ("MSG-N06", message(call_block() | {"id": ""}, reason="tool_use"), CALLS),
         ("MSG-N06", message(call_block() | {"input": '{"a":1}'}, reason="tool_use"), CALLS),
         ("MSG-N07", message(call_block(0), call_block(1) | {"id": "toolu_0"}, reason="tool_use"), CALLS),
         ("MSG-N08", message(reason=None), None),
@@ -134,11 +135,22 @@ def test_a_missing_request_id_is_found_in_both_modes() -> None:
 
 
 def test_an_id_in_two_answers_is_found() -> None:
-    assert judged(oracles.no_two_messages_share_an_id, plain(), streamed(message()))[1] == []
-    assert judged(oracles.no_two_messages_share_an_id, plain(), plain())[1]
+    oracle, other = oracles.no_two_messages_share_an_id, question("Another question")
+    assert judged(oracle, plain(), streamed(message()))[1] == []
+    assert judged(oracle, plain(), plain(None, other))[1]
     same_call = message(call_block(0), id="msg_9")
-    assert judged(oracles.no_two_messages_share_an_id, plain(message(call_block(0))), plain(same_call))[1]
-    assert judged(oracles.no_two_messages_share_an_id, plain(b""), plain(b""))[0] == 0
+    assert judged(oracle, plain(message(call_block(0))), plain(same_call, other))[1]
+    assert judged(oracle, plain(b""), plain(b""))[0] == 0
+
+
+def test_a_cache_may_give_one_answer_to_one_question() -> None:
+    cached = stream(events_of(message(), "msg_1"))
+    assert judged(oracles.no_two_messages_share_an_id, plain(), cached) == (2, [])
+
+
+def test_ids_and_members_of_the_gateways_own_are_legal() -> None:
+    other_ids = message(call_block() | {"id": "functions.get_weather:0"}, reason="tool_use", id="b7c1-9f")
+    assert broken_clauses(plain(other_ids | {"system_fingerprint": "fp_1"}, CALLS)) <= {"MSG-N18", "MSG-C01", "MSG-C06"}
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ def test_exact_text_is_looked_at_in_its_mode() -> None:
         ("MSG-C07", message(text_block(), call_block(0), call_block(1)), CALLS),
         ("MSG-C08", message(reason="max_tokens"), question()),
         ("MSG-C09", message(text_block("Before<END> after")), STOPPING),
+        ("MSG-C09", message(text_block("Befor"), reason="stop_sequence", stop_sequence="<END>"), STOPPING),
         ("MSG-C10", message(text_block("Before")), STOPPING),
         ("MSG-C11", message(text_block("x" * 256)), LONG),
         ("MSG-C12", message(text_block("No.")), FILTERED),
@@ -109,6 +110,23 @@ def test_a_failing_provider_promises_no_text(words: str) -> None:
 
 def pair(whole: dict[str, Any] | None = None, other: dict[str, Any] | None = None) -> tuple[Exchange, Exchange]:
     return plain(whole or message()), streamed(other or whole or message())
+
+
+def test_the_stop_sequence_itself_may_be_told() -> None:
+    told = message(text_block("Before<END>"), reason="stop_sequence", stop_sequence="<END>")
+    assert broken_clauses(plain(told, STOPPING)) == set()
+
+
+def test_a_member_of_the_gateways_own_may_come_in_one_mode_only() -> None:
+    one, other = pair(message(text_block() | {"x_score": 0.7}))
+    assert judged(oracles.a_stream_adds_up_to_the_plain_answer, one, streamed(message())) == (1, [])
+    assert judged(oracles.a_stream_adds_up_to_the_plain_answer, one, other) == (1, [])
+
+
+def test_live_twins_without_counts_are_not_compared() -> None:
+    live = question("Say hello")
+    one = plain(message(usage={"output_tokens": 5}), live)
+    assert judged(usage.a_stream_costs_what_the_plain_answer_costs, one, streamed(message(), live)) == (0, [])
 
 
 def test_a_stream_adds_up_to_its_twin() -> None:

@@ -67,6 +67,12 @@ def test_anthropics_list_need_not_call_itself_a_list() -> None:
     assert judged(oracles.anthropic_models_are_written_like_anthropics, subject)[1] == []
 
 
+def test_googles_list_is_for_googles_clients() -> None:
+    google = {"models": [{"name": "models/gemini-2.5-pro"}]}
+    assert broken_clauses(listed(google, request_headers=(("X-Goog-Api-Key", "[[key:x]]"),))) == set()
+    assert broken_clauses(listed(google)) == {"MOD-S01"}
+
+
 def test_openais_shape_is_found_where_anthropics_is_wanted() -> None:
     assert len(judged(oracles.anthropic_models_are_written_like_anthropics, listed())[1]) == 2
 

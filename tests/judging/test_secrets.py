@@ -72,6 +72,7 @@ CLEAN = [
     "version 1.2.3.4 is not supported; use 2023-06-01",
     "messages.0.content: field required",
     "the key you sent is disabled",
+    "send the key as a header, not as ?key=YOUR_API_KEY",
     "read the manual: tools.0.input_schema must be an object",
 ]
 

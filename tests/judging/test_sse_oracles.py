@@ -50,6 +50,8 @@ LEGAL = {
     "escaped characters": sse([(None, json.dumps({"text": "漢😀"}))]),
     "[DONE] with white space": b"data: {}\n\ndata:  [DONE] \n\n",
     "more blank lines": SOUND.replace(b"\n\n", b"\n\n\n"),
+    "a comment at the very end": SOUND + b": bye",
+    "white space at the very end": SOUND + b"  ",
 }
 
 

@@ -53,6 +53,14 @@ def stopped(status: ResultStatus) -> Check:
     return made
 
 
+def test_what_no_report_could_hold_is_written_as_an_escape() -> None:
+    def finds(*_: object) -> Judgement:
+        yield Deviation("a name", "\ud800 and \U0001f600")
+
+    (observed,) = check(Oracle("MSG-Z01", finds)).observed
+    assert observed.deviation.observed == "\\ud800 and \U0001f600"
+
+
 def test_a_pass_must_be_earned() -> None:
     assert verdict(check(PASSES)) is Verdict.PASSED
     assert verdict(check(SILENT)) is Verdict.NOT_OBSERVED

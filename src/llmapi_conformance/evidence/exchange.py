@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from llmapi_conformance.evidence.nesting import is_too_deep
 from llmapi_conformance.evidence.sse import EventStream, parse_event_stream
 
 if TYPE_CHECKING:
@@ -122,12 +123,13 @@ def decode_json(data: bytes) -> Any:
     """Decode exactly one JSON document, or return ``NOT_JSON``.
 
     ``NaN`` and ``Infinity`` are no JSON (RFC 8259 section 6); a byte order mark is tolerated, since a parser may ignore
-    it (section 8.1).
+    it (section 8.1). What is nested deeper than any protocol asks for is not taken for JSON either (section 9).
     """
     try:
-        return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        value = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return NOT_JSON
+    return NOT_JSON if is_too_deep(value) else value
 
 
 def _refuse_constant(text: str) -> None:

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from llmapi_conformance.evidence.nesting import is_too_deep
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -46,12 +48,12 @@ class ServerSentEvent:
         return json.loads(self.data)
 
     def payload(self) -> dict[str, Any]:
-        """The data as a JSON object; an empty one when it is anything else."""
+        """The data as a JSON object; an empty one when it is anything else, or nested too deep."""
         try:
             value = json.loads(self.data)
         except (ValueError, RecursionError):
             return {}
-        return value if isinstance(value, dict) else {}
+        return value if isinstance(value, dict) and not is_too_deep(value) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmapi_conformance.evidence.sse import ServerSentEvent
 
 _DIRECTIVE = "@upstream"
+_OF_STREAMING = ("stream", "stream_options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +162,19 @@ def string(value: Any) -> str:
 
 
 def is_whole_number(value: Any) -> bool:
-    """Whether a JSON value is an integer of at least 0."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    """Whether a JSON value is an integer of at least 0, of a size that programs can hold (64 bits)."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
 
 
 def sent(exchange: Exchange) -> dict[str, Any]:
     """The request body as an object; an empty one when it is anything else."""
     return _object(exchange.request.json)
+
+
+def asks_the_same(one: Exchange, other: Exchange) -> bool:
+    """Whether two requests differ in nothing but streaming, so that a cache may have one answer for both."""
+    left, right = ({k: v for k, v in sent(each).items() if k not in _OF_STREAMING} for each in (one, other))
+    return bool(left) and left == right
 
 
 def prompt_text(exchange: Exchange) -> str:

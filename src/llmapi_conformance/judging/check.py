@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -80,7 +80,7 @@ class Check:
                 self.examined[clause] = self.examined.get(clause, 0) + item.count
             else:
                 shown = item.exchange or _telling(exchanges)
-                self.observed.append(Observed(clause, oracle.name, item, shown))
+                self.observed.append(Observed(clause, oracle.name, _writable(item), shown))
 
 
 _current: ContextVar[Check | None] = ContextVar("check", default=None)
@@ -112,6 +112,13 @@ def clause(*ids: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Name the clauses that a check judges."""
     mark: Callable[[Callable[..., Any]], Callable[..., Any]] = pytest.mark.clause(*ids)
     return mark
+
+
+def _writable(deviation: Deviation) -> Deviation:
+    """The deviation with lone surrogates, which JSON may hold and no report can, written as escapes."""
+    texts = (deviation.expected, deviation.observed)
+    expected, observed = (text.encode("utf-8", "backslashreplace").decode() for text in texts)
+    return deviation if (expected, observed) == texts else replace(deviation, expected=expected, observed=observed)
 
 
 def _telling(exchanges: list[Exchange]) -> Exchange | None:

@@ -83,8 +83,8 @@ def total_input(usage: Json) -> int | None:
 
 
 def is_count(value: Any) -> TypeGuard[int]:
-    """Whether a JSON value is an integer of at least 0."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    """Whether a JSON value is an integer of at least 0, of a size that programs can hold (64 bits)."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
 
 
 def object_of(value: Any) -> Json:
@@ -149,7 +149,8 @@ class _Folding:
             case "signature_delta":
                 return _append(block, "signature", delta.get("signature"))
             case "citations_delta":
-                block["citations"] = [*(block.get("citations") or ()), delta.get("citation")]
+                so_far = block.get("citations")
+                block["citations"] = [*(so_far if isinstance(so_far, list) else ()), delta.get("citation")]
             case "input_json_delta":
                 if not isinstance(delta.get("partial_json"), str):
                     return False

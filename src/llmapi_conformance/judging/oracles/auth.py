@@ -257,9 +257,9 @@ def _not_served(exchange: Exchange, expected: str) -> Judgement:
 
 
 def _not_opened(exchange: Exchange) -> Judgement:
-    """A page for browsers on an unknown path is no answer of the API, so it is no way in."""
+    """A page or a word of greeting on an unknown path is no answer of the API, so it is no way in."""
     yield Examined("way around the key check")
-    if exchange.succeeded and exchange.media_type != "text/html":
+    if exchange.succeeded and (exchange.json is not NOT_JSON or exchange.events.events):
         yield Deviation(f"no answer of the API to {_call(exchange)} ({exchange.label})", _answer(exchange))
 
 

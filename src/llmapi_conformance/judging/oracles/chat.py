@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmapi_conformance.judging.chat_answer import (
     answer_of,
     array,
+    asks_the_same,
     completion,
     is_whole_number,
     plain_choices,
@@ -83,7 +84,7 @@ def created_is_in_unix_seconds(exchange: Exchange) -> Judgement:
 
 @oracle("CHAT-N03", on=PLAIN)
 def message_is_the_assistants(exchange: Exchange) -> Judgement:
-    """``message.role`` is assistant; ``message.content`` is there, a string or null (C-response)."""
+    """``message.role`` is assistant; ``message.content`` is a string, null or not there (C-response)."""
     for choice in plain_choices(exchange):
         yield Examined("message")
         message = choice.get("message")
@@ -92,7 +93,7 @@ def message_is_the_assistants(exchange: Exchange) -> Judgement:
             continue
         if message.get("role") != "assistant":
             yield Deviation('role "assistant"', f"role {_told(message, 'role')}", span_of(exchange, "role", "message"))
-        if "content" not in message or not isinstance(message["content"], str | None):
+        if not isinstance(message.get("content"), str | None):
             yield Deviation(
                 "content, a string or null",
                 f"content {_told(message, 'content')}",
@@ -102,14 +103,15 @@ def message_is_the_assistants(exchange: Exchange) -> Judgement:
 
 @oracle("CHAT-N04", on=PLAIN)
 def unused_members_are_null(exchange: Exchange) -> Judgement:
-    """``message.refusal`` and ``logprobs`` are there, null when unused (C-response)."""
+    """``message.content``, ``message.refusal`` and ``logprobs`` are there, null when unused (C-response)."""
     for choice in plain_choices(exchange):
         yield Examined("choice")
         if "logprobs" not in choice:
             yield Deviation("logprobs, null when unused", "no logprobs in the choice", span_of(exchange, "choices"))
         message = choice.get("message")
-        if isinstance(message, dict) and "refusal" not in message:
-            yield Deviation("refusal, null when unused", "no refusal in the message", span_of(exchange, "message"))
+        for name in ("content", "refusal"):
+            if isinstance(message, dict) and name not in message:
+                yield Deviation(f"{name}, null when unused", f"no {name} in the message", span_of(exchange, "message"))
 
 
 @oracle("CHAT-N05", on=PLAIN)
@@ -133,8 +135,8 @@ def choices_are_numbered_from_0(exchange: Exchange) -> Judgement:
         return
     yield Examined("choice", len(choices))
     wanted = list(range(asked_choices(exchange)))
-    found = [choice.get("index") for choice in choices]
-    if found != wanted or any(isinstance(index, bool) for index in found):
+    found = sorted((choice.get("index") for choice in choices), key=shown)
+    if found != sorted(wanted, key=shown) or any(isinstance(index, bool) for index in found):
         yield Deviation(
             f"choices with index {shown(wanted)}", f"index {shown(found)}", span_of(exchange, "index", "choices")
         )
@@ -200,14 +202,14 @@ def ids_begin_like_openais(exchange: Exchange) -> Judgement:
 
 @oracle("CHAT-N11")
 def ids_differ(*exchanges: Exchange) -> Judgement:
-    """No two answers have the same id (C-N7, oracle M13)."""
+    """No two answers have the same id, but for one that a cache gives to the same question (C-N7, oracle M13)."""
     seen: dict[str, Exchange] = {}
     for exchange in exchanges:
         told = _first_id(exchange)
         if not told:
             continue
         yield Examined("id")
-        if told in seen:
+        if told in seen and not asks_the_same(seen[told], exchange):
             yield Deviation(
                 "an id of its own", f"{shown(told)}, like {seen[told].id}", span_of(exchange, "id"), exchange
             )

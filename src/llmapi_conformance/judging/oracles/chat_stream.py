@@ -105,17 +105,31 @@ def choice_has_an_index_and_a_delta(exchange: Exchange) -> Judgement:
 
 
 @oracle("CHAT-S09", on=STREAM)
-def finish_reason_is_null_until_it_is_known(exchange: Exchange) -> Judgement:
-    """The member is in every choice: null, or one of the five words; never an empty string (C-N1, C-S2)."""
+def finish_reason_is_one_of_the_five_or_none(exchange: Exchange) -> Judgement:
+    """Null, left out, or one of the five words; never an empty string (C-N1, C-S2)."""
     for event, choice in stream_choices(exchange):
-        if "usage" in event.payload() and not choice.get("delta"):
-            continue  # a usage chunk that should have no choices is one clause's finding
         yield Examined("finish_reason")
-        reason = choice.get("finish_reason", "")
+        reason = choice.get("finish_reason")
         if reason is not None and reason not in FINISH_REASONS:
             yield Deviation(
                 f"finish_reason, null or one of {', '.join(FINISH_REASONS)}",
-                f"finish_reason {shown(reason)}" if "finish_reason" in choice else "no finish_reason in the choice",
+                f"finish_reason {shown(reason)}",
+                (event.start, event.end),
+            )
+            return
+
+
+@oracle("CHAT-S12", on=STREAM)
+def finish_reason_is_null_until_it_is_known(exchange: Exchange) -> Judgement:
+    """The member is in every choice, as OpenAI's schema asks for (C-stream)."""
+    for event, choice in stream_choices(exchange):
+        if "usage" in event.payload() and not choice.get("delta"):
+            continue  # a usage chunk that should have no choices is one clause's finding
+        yield Examined("choice")
+        if "finish_reason" not in choice:
+            yield Deviation(
+                "finish_reason in every choice, null until it ends",
+                "no finish_reason in the choice",
                 (event.start, event.end),
             )
             return

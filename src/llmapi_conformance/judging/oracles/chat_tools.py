@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,6 @@ from llmapi_conformance.judging.chat_answer import (
     array,
     directive,
     is_argument_text,
-    is_whole_number,
     parsed_arguments,
     payload_of,
     plain_choices,
@@ -178,7 +178,7 @@ def tool_call_ids_differ(exchange: Exchange) -> Judgement:
 @oracle("CHAT-T08")
 def every_call_arrives(exchange: Exchange) -> Judgement:
     """As many calls as the upstream made, naming the request's tools in turn (C-S4, defect M24)."""
-    count = int(directive(exchange).get("tool_calls", "0"))
+    count = _calls_asked(exchange)
     answer = answer_of(exchange)
     tools = [_name_of_tool(tool) for tool in array(sent(exchange), "tools")]
     if not count or not tools or answer is None:
@@ -309,5 +309,7 @@ def _name_of_tool(tool: Any) -> str:
     return string(function.get("name")) if isinstance(function, dict) else ""
 
 
-def _calls_asked(exchange: Exchange) -> bool:
-    return is_whole_number(int(directive(exchange).get("tool_calls", "0"))) and "tool_calls" in directive(exchange)
+def _calls_asked(exchange: Exchange) -> int:
+    """How many tool calls the upstream was told to make; 0 when it was not told."""
+    told = directive(exchange).get("tool_calls", "")
+    return int(told) if re.fullmatch("[0-9]{1,3}", told) else 0

@@ -11,6 +11,7 @@ from llmapi_conformance.judging.chat_answer import (
     answer_of,
     array,
     directive,
+    has_error,
     sent,
     shown,
     stream_choices,
@@ -66,7 +67,9 @@ def deltas_are_passed_on_at_once(exchange: Exchange, held: int) -> Judgement:
         exchange: A stream whose upstream sent a delta only after an earlier one had arrived here.
         held: How many events had arrived when nothing more came and the upstream was let go; -1 when that never was.
     """
-    yield Examined("delta", max(1, len(exchange.events.events)))
+    if not exchange.events.events:
+        return
+    yield Examined("event", len(exchange.events.events))
     if held >= 0:
         yield Deviation(
             "each delta as soon as the upstream has sent it",
@@ -114,10 +117,10 @@ def broken_answer_is_not_dressed_up(exchange: Exchange) -> Judgement:
         return
     yield Examined("end of the stream")
     for event, choice in stream_choices(exchange):
-        if string(choice.get("finish_reason")):
+        if string(choice.get("finish_reason")) and not has_error(event):
             yield Deviation(
                 "no finish_reason, since the upstream gave none",
-                f"finish_reason {choice['finish_reason']}",
+                f"finish_reason {shown(choice['finish_reason'])}",
                 (event.start, event.end),
             )
             return
@@ -150,11 +153,11 @@ def broken_answer_ends_with_an_error_event(exchange: Exchange) -> Judgement:
 
 @oracle("CHAT-E05")
 def empty_upstream_answer_is_an_error(exchange: Exchange) -> Judgement:
-    """A plain request whose upstream answers nothing gets an error status, not 200 (E2)."""
+    """A plain request whose upstream answers nothing gets an error status, not 200 (E2); ERR-U03 wants it to be 5xx."""
     yield Examined("status")
-    if exchange.status < 500:
+    if not exchange.refused:
         yield Deviation(
-            "a status from 500, since the upstream's answer was empty",
+            "an error status, since the upstream's answer was empty",
             f"status {exchange.status}: {shown(exchange.body[:80].decode('utf-8', 'replace'))}",
             (0, len(exchange.body)) if exchange.body else None,
         )

@@ -110,14 +110,17 @@ def usage_chunk_has_no_choices(exchange: Exchange) -> Judgement:
 
 @oracle("CHAT-U06", on=STREAM)
 def usage_that_was_not_asked_for_stays_out(exchange: Exchange) -> Judgement:
-    """Without ``include_usage`` no chunk has a usage object, least of all one without choices (C-S5)."""
+    """Without ``include_usage`` no chunk comes for the usage alone, since clients read ``choices[0]`` of each (C-S5).
+
+    Usage beside the answer's own choices is a member that clients ignore (variation C5).
+    """
     if asks_for_usage(exchange) or answer_of(exchange) is None:
         return
     yield Examined("stream")
     for event in chunks_of(exchange):
-        if event.payload().get("usage") is not None:
+        if _is_usage_chunk(event):
             yield Deviation(
-                "no usage, since the request does not ask for it",
+                "no usage chunk, since the request does not ask for one",
                 f"usage {shown(event.payload()['usage'])}",
                 (event.start, event.end),
             )

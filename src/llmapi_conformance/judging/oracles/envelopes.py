@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Envelope = Literal["anthropic", "openai", "openai_image", "google", "none"]
 """What a body is; ``openai`` has ``param`` or ``code``, ``openai_image`` is the documentation's short form without."""
@@ -62,19 +65,7 @@ def envelope_of(body: Any) -> Envelope:
     Args:
         body: A JSON value of any type, or ``NOT_JSON``.
     """
-    if not isinstance(body, dict):
-        return "none"
-    error = body.get("error")
-    if not isinstance(error, dict) or not isinstance(error.get("message"), str):
-        return "none"
-    code = error.get("code")
-    if isinstance(error.get("status"), str) and isinstance(code, int) and not isinstance(code, bool):
-        return "google"
-    if not isinstance(error.get("type"), str):
-        return "none"
-    if body.get("type") == "error":
-        return "anthropic"
-    return "openai" if "param" in error or "code" in error else "openai_image"
+    return next(_envelopes(body), "none")
 
 
 def expected_envelope(operation: str) -> Family:
@@ -84,7 +75,7 @@ def expected_envelope(operation: str) -> Family:
 
 def fits(body: Any, family: Family) -> bool:
     """Whether a decoded body is an envelope that a route of this family may answer with."""
-    return envelope_of(body) in _ACCEPTED[family]
+    return not _ACCEPTED[family].isdisjoint(_envelopes(body))
 
 
 def name_of(family: Family) -> str:
@@ -126,6 +117,21 @@ def error_message(body: Any) -> str:
     """``error.message``, empty when there is none."""
     message = error_of(body).get("message")
     return message if isinstance(message, str) else ""
+
+
+def _envelopes(body: Any) -> Iterator[Envelope]:
+    """Every envelope that a body is: with members of its own it may be two (variation C5)."""
+    error = error_of(body)
+    if not isinstance(error.get("message"), str):
+        return
+    if isinstance(error.get("type"), str):
+        if body.get("type") == "error":
+            yield "anthropic"
+        else:
+            yield "openai" if "param" in error or "code" in error else "openai_image"
+    code = error.get("code")
+    if isinstance(error.get("status"), str) and isinstance(code, int) and not isinstance(code, bool):
+        yield "google"
 
 
 def _members(value: dict[str, Any]) -> str:

@@ -52,6 +52,8 @@ _OPENAI_TYPES: Final[dict[int, frozenset[str]]] = {
     413: frozenset({"invalid_request_error", "request_too_large"}),
     429: frozenset({"rate_limit_error", "rate_limit_exceeded", "insufficient_quota", "requests", "tokens"}),
 }
+_OPENAI_CLIENT: Final = frozenset[str]().union(*_OPENAI_TYPES.values())
+"""For a status that OpenAI has no word of its own for, such as 402."""
 _OPENAI_SERVER: Final = frozenset(
     {
         "server_error",
@@ -118,10 +120,9 @@ def the_error_type_fits_the_status(exchange: Exchange) -> Judgement:
     envelope = envelope_of(exchange.json)
     if envelope in ("none", "google") or not fits(exchange.json, expected_envelope(exchange.operation)):
         return
-    anthropic = exchange.operation in MESSAGES_ROUTES or envelope == "anthropic"
-    known = _known_types(exchange.status, anthropic=anthropic)
-    if not known:
-        return
+    known = _known_types(exchange.status, anthropic=exchange.operation in MESSAGES_ROUTES)
+    if exchange.operation not in MESSAGES_ROUTES and envelope == "anthropic":
+        known |= _known_types(exchange.status, anthropic=True)  # F9.10: either protocol's envelope, and so its words
     yield Examined("error type")
     if error_type(exchange.json) not in known:
         wanted = " or ".join(sorted(known))
@@ -212,4 +213,4 @@ def an_answer_off_the_routes_is_json(exchange: Exchange) -> Judgement:
 def _known_types(status: int, *, anthropic: bool) -> frozenset[str]:
     if anthropic:
         return _ANTHROPIC_TYPES.get(status, _ANTHROPIC_ALL if status >= 500 else frozenset({"invalid_request_error"}))
-    return _OPENAI_SERVER if status >= 500 else _OPENAI_TYPES.get(status, frozenset({"invalid_request_error"}))
+    return _OPENAI_SERVER if status >= 500 else _OPENAI_TYPES.get(status, _OPENAI_CLIENT)

@@ -133,6 +133,8 @@ def a_body_arrives_whole(exchange: Exchange) -> Judgement:
     """The message framing is satisfied: no cut, reset or stall after the head (RFC 9112 section 8)."""
     if exchange.response is None or exchange.response.ending is Ending.CAPPED:
         return
+    if exchange.status == 413 and exchange.response.ending is Ending.RESET:
+        return  # who refuses to read a body may close the connection under it (RFC 9110 section 15.5.14)
     yield Examined("body")
     ending = exchange.response.ending
     if ending in _BROKEN and not _announced_more(exchange):

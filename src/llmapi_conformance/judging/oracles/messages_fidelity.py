@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
 
 _FAILING: Final = frozenset({"error", "cut", "eof", "status", "body"})
+_CONTENT: Final = ("type", "text", "citations", "thinking", "signature", "data", "name", "input")
 _CHARACTERS_PER_TOKEN: Final = 4
 """How the upstream counts its output."""
 
@@ -113,14 +114,17 @@ def a_natural_end_is_end_turn(exchange: Exchange) -> Judgement:
 
 
 @oracle("MSG-C09", on=EVERY)
-def text_is_cut_before_a_stop_sequence(exchange: Exchange) -> Judgement:
-    """The request's stop sequences reach the provider: the text ends before the first of them (M8, M31)."""
-    expected = _cut_at_stop(exchange)
+def text_is_cut_at_a_stop_sequence(exchange: Exchange) -> Judgement:
+    """The request's stop sequences reach the provider: nothing follows the first of them (M8, M31).
+
+    Whether the sequence itself is part of the text is promised by the other protocols, not by this one.
+    """
+    expected, stop = _cut_at_stop(exchange), _first_stop(exchange)
     message = message_of(exchange)
-    if expected is None or message is None:
+    if expected is None or stop is None or message is None:
         return
     yield Examined("text")
-    if text_of(message) != expected:
+    if text_of(message) not in (expected, expected + stop):
         yield Deviation(
             f"text that ends before the stop sequence: {_differs(expected, text_of(message))}",
             _differs(text_of(message), expected),
@@ -252,9 +256,9 @@ def _told_input(exchange: Exchange) -> Any:
 
 
 def _essence(message: Json) -> list[Json]:
-    """The content without ids and without members that say nothing."""
+    """The content in the members that the protocol has: further ones may come in one mode only (variation C5)."""
     return [
-        {name: value for name, value in block.items() if name != "id" and value not in (None, [])}
+        {name: value for name, value in block.items() if name in _CONTENT and value not in (None, [])}
         for block in blocks(message)
     ]
 

@@ -45,11 +45,12 @@ def listed_models_can_be_called(exchange: Exchange, calls: Mapping[str, Exchange
             continue
         yield Examined("model")
         if not call.succeeded:
-            found = exchange.body.find(b'"%s"' % model.encode())
+            named = b'"%s"' % model.encode("utf-8", "surrogatepass")
+            found = exchange.body.find(named)
             yield Deviation(
                 f"an answer of {model}, since the list names it",
                 f"status {call.status}: {shown(call.body[:200].decode('utf-8', 'replace'))}",
-                (found, found + len(model.encode()) + 2) if found >= 0 else None,
+                (found, found + len(named)) if found >= 0 else None,
                 exchange,
             )
 
@@ -69,8 +70,10 @@ def known_models_are_listed(exchange: Exchange, known: Sequence[str]) -> Judgeme
 @oracle("MOD-S01", on=LIST)
 def list_is_an_array_of_models(exchange: Exchange) -> Judgement:
     """``data`` is an array of objects with an id (A-headers)."""
-    yield Examined("list")
     body = exchange.json
+    if isinstance(body, dict) and isinstance(body.get("models"), list) and _asks_like_google(exchange):
+        return  # Google's list, for Google's clients
+    yield Examined("list")
     if not isinstance(body, dict) or not isinstance(body.get("data"), list):
         yield Deviation('{"data": [...]}', shown(exchange.body[:120].decode("utf-8", "replace")), _opening(exchange))
         return
@@ -202,6 +205,10 @@ def _same_models(usual: Exchange, others: Sequence[Exchange], why: str) -> Judge
 
 def _asks_like_anthropic(exchange: Exchange) -> bool:
     return any(name.lower() == "anthropic-version" for name, _ in exchange.request.headers)
+
+
+def _asks_like_google(exchange: Exchange) -> bool:
+    return any(name.lower() == "x-goog-api-key" for name, _ in exchange.request.headers)
 
 
 def _is_time(value: Any) -> bool:

@@ -20,7 +20,10 @@ _LONGEST_QUOTE: Final = 120
 # Redaction leaves a typed marker where a secret stood: our keys, the upstream's, and what looks like a provider's.
 _KEY_MARKER = re.compile(r"\[\[(?:key|secret|header|upstream-(?:key|secret))\b[^\[\]]*\]\]")
 _HOST_MARKER = re.compile(r"\[\[upstream-(?:host|url|address)\b[^\[\]]*\]\]")
-_KEY_IN_QUERY = re.compile(r"[?&](?:api[-_]?key|key|access_token)=[^\s&\"'\[]{8,}", re.IGNORECASE)
+# A value without any digit is a placeholder, such as YOUR_API_KEY.
+_KEY_IN_QUERY = re.compile(
+    r"[?&](?:api[-_]?key|key|access_token)=(?=[^\s&\"'\[]{0,200}\d)[^\s&\"'\[]{8,}", re.IGNORECASE
+)
 
 _IP_PORT = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}:\d{1,5}(?![\w.])|\[[0-9A-Fa-f:.]{2,45}\]:\d{1,5}\b")
 _INNER_HOST = re.compile(
@@ -166,7 +169,7 @@ def _none_of(exchange: Exchange, leaks: Iterator[Leak], expected: str) -> Judgem
 
 
 def _span(exchange: Exchange, quote: str) -> tuple[int, int] | None:
-    needle = quote.encode()
+    needle = quote.encode("utf-8", "surrogatepass")
     start = exchange.body.find(needle) if needle else -1
     return None if start < 0 else (start, start + len(needle))
 

@@ -63,7 +63,7 @@ def a_blank_line_follows_the_last_event(exchange: Exchange) -> Judgement:
     if events is None or not exchange.complete:
         return
     yield Examined("stream end")
-    if events.incomplete:
+    if any(line.strip() and not line.startswith(b":") for line in re.split(rb"\r\n|\n|\r", events.incomplete)):
         end = len(exchange.body)
         yield Deviation(
             "a blank line after the last event",

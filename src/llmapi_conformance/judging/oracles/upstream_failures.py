@@ -65,11 +65,11 @@ def the_upstreams_401_is_not_the_clients(exchange: Exchange) -> Judgement:
 
 @oracle("ERR-U06")
 def a_busy_upstream_is_429(exchange: Exchange) -> Judgement:
-    """429 tells that the upstream's accounts have no capacity (F9.11)."""
+    """429 tells that the upstream's accounts have no capacity, 503 that there is no account to ask (F9.11)."""
     if exchange.refused:
         yield Examined("upstream at its limit")
-        if exchange.status != 429:
-            yield Deviation("status 429, as the upstream said", f"status {exchange.status}")
+        if exchange.status not in (429, 503):
+            yield Deviation("status 429, as the upstream said, or 503", f"status {exchange.status}")
 
 
 @oracle("ERR-U07")
