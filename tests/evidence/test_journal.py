@@ -143,9 +143,7 @@ def test_only_a_websocket_has_frames_in_the_recording_and_they_stay_readable() -
     assert [list(frame)[-1] for frame in frames] == ["text", "text", "base64", "text", "base64", "text", "text"]
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"kind": "other"}, {"kind": []}, {"code": "x"}, {"at": None}, {"text": 1}], ids=str
-)
+@pytest.mark.parametrize("wrong", [{"kind": "other"}, {"kind": []}, {"code": "x"}, {"at": None}, {"text": 1}], ids=str)
 def test_a_frame_that_is_none_makes_a_damaged_record(wrong: dict[str, object]) -> None:
     record = encode_exchange(conversation())
     record["frames"][0].update(wrong)

@@ -53,10 +53,10 @@ def test_a_plan_holds_what_is_needed_once_and_first_and_says_what_can_not_be_tri
 
 
 def test_a_plan_says_which_limit_it_would_break() -> None:
-    @scenario(surface="chat", role=OPENAI, cost=Cost(401))
+    @scenario(surface="chat", role=OPENAI, cost=Cost(801))
     async def many(session: object) -> None: ...
 
-    assert "401 requests" in make_plan(TARGET, many.instances()).exceeds(PROFILES["probe"])
+    assert "801 requests" in make_plan(TARGET, many.instances()).exceeds(PROFILES["probe"])
 
 
 def test_what_needs_our_upstream_says_so() -> None:

@@ -195,7 +195,7 @@ def _surfaces(results: Sequence[ClauseVerdict]) -> Table:
 
 def console_for_people() -> Console:
     """A console that wraps long lines at the terminal's width, and at a readable one in a log file."""
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDEST
     return console

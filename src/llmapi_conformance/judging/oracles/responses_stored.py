@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.evidence.exchange import NOT_JSON, Exchange
 from llmapi_conformance.judging.chat_answer import array, shown, string
-from llmapi_conformance.judging.message_answer import object_of
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.envelopes import error_message, error_of, error_type, fits, name_of, shape_of
