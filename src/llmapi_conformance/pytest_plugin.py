@@ -81,12 +81,15 @@ class Conformance:
         """Collection and deselection are done: start sending what the selected checks need."""
         if session.config.option.collectonly or session.testsfailed:
             return None
+        from llmapi_conformance.scenario_fixtures import instances_of
+
         checks = [item for item in session.items if isinstance(item, pytest.Function)]
+        wanted = [instance for check in checks for instance in instances_of(check)]
         if session.config.option.plan:
-            self.run.plan_for(checks)
+            self.run.plan_for(wanted)
             return True
         try:
-            self.run.begin(checks)
+            self.run.begin(wanted)
         except ConformanceError as error:
             self.run.problems.append(str(error))
             pytest.exit(str(error), returncode=2)

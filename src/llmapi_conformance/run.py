@@ -28,7 +28,6 @@ from llmapi_conformance.judging.verdicts import (
 )
 from llmapi_conformance.reporting.document import RunFacts, document, write_document
 from llmapi_conformance.reporting.text import finding_text
-from llmapi_conformance.scenario_fixtures import instances_of
 from llmapi_conformance.sending.conductor import Conductor, Setting
 from llmapi_conformance.sending.embedded import Reference, embedded_target, start_reference
 from llmapi_conformance.sending.plan import Plan, make_plan
@@ -41,7 +40,7 @@ from llmapi_conformance.target.target import Target
 from llmapi_conformance.tree import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from llmapi_conformance.evidence.exchange import Exchange
     from llmapi_conformance.sending.scenario import Instance
@@ -145,16 +144,15 @@ class Run:
             )
             self.target, self._keyring = embedded_target(self._reference.announcement)
 
-    def plan_for(self, items: Sequence[pytest.Function]) -> Plan:
-        """What has to be sent for these checks."""
-        wanted: dict[Instance, None] = {}
-        for item in items:
-            wanted.update(dict.fromkeys(instances_of(item)))
+    def plan_for(self, wanted: Iterable[Instance]) -> Plan:
+        """What has to be sent for these scenario instances."""
         self.plan = make_plan(self.target, wanted)
         return self.plan
 
-    def begin(self, items: Sequence[pytest.Function]) -> None:
+    def begin(self, wanted: Iterable[Instance]) -> None:
         """Open the recording, look at the target and start sending.
+
+        A recording that lies in the report folder already is kept beside the new one.
 
         Raises:
             ConformanceError: The target can't be used, or the recording can't be written.
@@ -162,10 +160,11 @@ class Run:
         if self.request.replay:
             return
         self.prepare_target()
-        plan = self.plan_for(items)
+        plan = self.plan_for(wanted)
         self.request.report_dir.mkdir(parents=True, exist_ok=True)
         path = self.recording_path
-        path.unlink(missing_ok=True)
+        if path.exists():
+            path.replace(path.with_stem("recording.previous"))
         self._journal = Journal(
             path,
             tool_version=__version__,
