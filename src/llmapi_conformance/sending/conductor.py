@@ -443,8 +443,14 @@ class Conductor:
 
 
 def sole_cause(error: BaseException) -> BaseException:
-    """What a scenario's task group failed for: the one exception in it, or the group where there are several."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+    """What a scenario's task group failed for: the one exception in it, or the group where there are several.
+
+    Several that only stopped the scenario, as when a gateway goes away, are one: the first of them.
+    """
+    while isinstance(error, BaseExceptionGroup):
+        stopped, others = error.split((ScenarioStopped, BudgetExceeded))
+        if others is not None and (stopped is not None or len(error.exceptions) > 1):
+            return error
         error = error.exceptions[0]
     return error
 
