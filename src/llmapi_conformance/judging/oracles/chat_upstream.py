@@ -20,12 +20,11 @@ from llmapi_conformance.judging.chat_answer import (
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.grammar import classified
-from llmapi_conformance.judging.upstream_log import log_entries, received_body
+from llmapi_conformance.judging.upstream_log import log_entries, received_body, without_client_key
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.sse import ServerSentEvent
 
-_CLIENT_KEY: Final = re.compile(r"\[\[key:[^\]]*\]\]")
 UPSTREAM_KEY: Final = re.compile(r"\[\[upstream-key\]\]")
 UPSTREAM_OWN: Final = re.compile(r"\[\[upstream-(?:header|host)\]\]")
 """What redaction leaves in the place of the upstream's key, and of its address and the headers that it sends."""
@@ -207,11 +206,7 @@ def rate_limit_has_its_error_type(exchange: Exchange) -> Judgement:
 @oracle("CHAT-F01")
 def clients_key_stays_here(exchange: Exchange, log: Exchange) -> Judgement:  # noqa: ARG001 - shown with the finding
     """No request to the upstream carries the client's key (CWE-200)."""
-    for entry in log_entries(log):
-        yield Examined("upstream request")
-        found = _CLIENT_KEY.search(shown(entry, 1_000_000))
-        if found:
-            yield Deviation("the gateway's own provider key only", f"{found[0]} in the request to the upstream")
+    yield from without_client_key(log)
 
 
 @oracle("CHAT-F02")

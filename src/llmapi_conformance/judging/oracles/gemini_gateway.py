@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.judging import chat_answer, message_answer
@@ -21,14 +20,13 @@ from llmapi_conformance.judging.gemini_answer import answer_of, count, prompt_of
 from llmapi_conformance.judging.message_answer import object_of, same_json
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat_upstream import UPSTREAM_KEY, UPSTREAM_OWN, without
-from llmapi_conformance.judging.upstream_log import log_entries, received_body
+from llmapi_conformance.judging.upstream_log import received_body, without_client_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llmapi_conformance.evidence.exchange import Exchange
 
-_CLIENT_KEY: Final = re.compile(r"\[\[key:[^\]]*\]\]")
 _PROVIDER_HEADERS: Final = ("x-goog-api-key", "x-internal-host", "set-cookie")
 
 
@@ -91,11 +89,7 @@ def a_thought_signature_goes_back_unchanged(exchange: Exchange, log: Exchange) -
 @oracle("GEM-G01")
 def the_clients_key_is_kept_from_the_upstream(log: Exchange) -> Judgement:
     """No request to the upstream carries the client's key (CWE-522)."""
-    for entry in log_entries(log):
-        yield Examined("upstream request")
-        found = _CLIENT_KEY.search(shown(entry, 1_000_000))
-        if found:
-            yield Deviation("the gateway's own provider key only", f"{found[0]} in the request to the upstream")
+    yield from without_client_key(log)
 
 
 @oracle("GEM-G02")

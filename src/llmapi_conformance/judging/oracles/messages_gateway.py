@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from llmapi_conformance.evidence.exchange import Ending, Exchange
 from llmapi_conformance.judging.chat_answer import directive, sent, shown
 from llmapi_conformance.judging.message_answer import blocks, events_of, message_of, object_of, same_json
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat_upstream import UPSTREAM_KEY, UPSTREAM_OWN, without
-from llmapi_conformance.judging.upstream_log import log_entries, received_body
-
-_CLIENT_KEY: Final = re.compile(r"\[\[key:[^\]]*\]\]")
+from llmapi_conformance.judging.upstream_log import log_entries, received_body, without_client_key
 
 
 @oracle("MSG-G01")
 def the_clients_key_stays_at_the_gateway(log: Exchange) -> Judgement:
     """No request to the provider carries the client's key (CWE-522)."""
-    for entry in log_entries(log):
-        yield Examined("request to the provider")
-        if found := _CLIENT_KEY.search(shown(entry, 1_000_000)):
-            yield Deviation("the gateway's own provider key only", f"{found[0]} in the request to the provider")
+    yield from without_client_key(log)
 
 
 @oracle("MSG-G02")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.evidence.exchange import NOT_JSON, Ending, Exchange
@@ -19,12 +18,11 @@ from llmapi_conformance.judging.response_answer import (
     objects,
     terminal_of,
 )
-from llmapi_conformance.judging.upstream_log import log_entries, received_body
+from llmapi_conformance.judging.upstream_log import log_entries, received_body, without_client_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CLIENT_KEY: Final = re.compile(r"\[\[key:[^\]]*\]\]")
 _OWN: Final = frozenset({"stream", "store", "previous_response_id"})
 """Members that are the gateway's own affair: how it reads the upstream, and where responses are stored."""
 _TEXT_MEMBERS: Final = ("content", "output")
@@ -193,11 +191,7 @@ def an_empty_upstream_answer_is_a_server_error(exchange: Exchange) -> Judgement:
 @oracle("RSP-F01")
 def the_clients_key_stays_here(exchange: Exchange, log: Exchange) -> Judgement:  # noqa: ARG001 - shown with the finding
     """No request to the upstream carries the client's key (CWE-522)."""
-    for entry in log_entries(log):
-        yield Examined("upstream request")
-        found = _CLIENT_KEY.search(shown(entry, 1_000_000))
-        if found:
-            yield Deviation("the gateway's own provider key only", f"{found[0]} in the request to the upstream")
+    yield from without_client_key(log)
 
 
 @oracle("RSP-F02")
