@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from llmapi_conformance.reference.faults import FAULTS
-from llmapi_conformance.reference.gateway import GatewaySettings, running_gateway
+from llmapi_conformance.reference.gateway import GatewaySettings, TaskSettings, running_gateway
 from llmapi_conformance.reference.upstream import UpstreamSettings, running_upstream
 from llmapi_conformance.reference.variations import variations_named
 
@@ -25,9 +25,13 @@ FAULT_VARIABLE = "LLMAPI_REFERENCE_FAULT"
 VARIATIONS_VARIABLE = "LLMAPI_REFERENCE_VARIATIONS"
 
 
+# A task that is given up, and a heartbeat, are to be seen in seconds.
+_QUICK = TaskSettings(heartbeat_seconds=1.0, timeout_seconds=6.0, running=2, waiting=12)
+
+
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """What is served: ports (0 takes a free one), the delay, the fault and the variations."""
+    """What is served: ports (0 takes a free one), the delay, the fault and the variations, how tasks are run."""
 
     port: int = 0
     control_port: int = 0
@@ -38,6 +42,7 @@ class ServeSettings:
     strict: bool = True
     fault: str | None = None
     variations: frozenset[str] = frozenset()
+    tasks: TaskSettings = _QUICK
 
 
 @contextlib.asynccontextmanager
@@ -46,7 +51,7 @@ async def running_reference(settings: ServeSettings) -> AsyncIterator[dict[str, 
 
     Yields:
         Where they are: `upstream_url`, `upstream_control_url`, and with a gateway `base_url`, `control_url`, `keys` by
-        role and `models` by plain role.
+        role, `models` by plain role, `body_limit` and the terms of `tasks`.
 
     Raises:
         ValueError: There is no fault or no variation of a given name.
@@ -76,6 +81,7 @@ async def running_reference(settings: ServeSettings) -> AsyncIterator[dict[str, 
                 delay_ms=settings.delay_ms,
                 port=settings.port,
                 control_port=settings.control_port,
+                tasks=settings.tasks,
             )
             gateway = await stack.enter_async_context(running_gateway(gateway_settings))
             where = {
@@ -85,6 +91,12 @@ async def running_reference(settings: ServeSettings) -> AsyncIterator[dict[str, 
                 "keys": gateway.keys,
                 "models": gateway.models,
                 "body_limit": gateway_settings.body_limit,
+                "tasks": {
+                    "heartbeat_seconds": settings.tasks.heartbeat_seconds,
+                    "timeout_seconds": settings.tasks.timeout_seconds,
+                    "running": settings.tasks.running,
+                    "waiting": settings.tasks.waiting,
+                },
             }
         yield where
 

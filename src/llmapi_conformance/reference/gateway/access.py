@@ -29,6 +29,7 @@ class Denial(Enum):
     NO_IMAGES = "no images"
     NOT_GEMINI = "not gemini"
     NOT_ANTIGRAVITY = "not antigravity"
+    NO_TASKS = "no tasks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ def _denied(denial: Denial) -> Refusal:
         return Refusal(404, "Images API is not supported for this platform", literal=True)
     if denial in (Denial.NOT_GEMINI, Denial.NOT_ANTIGRAVITY):
         return Refusal(400, f"API key group platform is {denial.value}")
+    if denial is Denial.NO_TASKS:
+        return Refusal(403, "A general key has no image tasks: use an image key", kind="permission_error")
     if denial is Denial.NOT_OFFERED:
         return Refusal(404, "This endpoint is not available for this key's platform group", kind="not_found_error")
     return Refusal(403, "An image key cannot call this endpoint: use a general key", kind="permission_error")

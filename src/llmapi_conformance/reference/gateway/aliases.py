@@ -18,8 +18,14 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "/v1/chat/completions": ("/chat/completions",),
     "/v1/images/generations": ("/images/generations",),
     "/v1/images/edits": ("/images/edits",),
+    "/v1/images/tasks": ("/images/tasks",),
+    "/v1/images/tasks/events": ("/images/tasks/events",),
+    "/v1/images/tasks/{task_id}": ("/images/tasks/{task_id}",),
+    "/v1/images/tasks/{task_id}/cancel": ("/images/tasks/{task_id}/cancel",),
 }
 """The paths that lead to a standard route too."""
+_WITHOUT: Final = (("GET", "/v1/images/tasks"),)
+"""Methods of such paths that have no alias: the list of tasks (F4.5)."""
 
 
 def with_aliases(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
@@ -27,6 +33,8 @@ def with_aliases(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
     for route in routes:
         yield route
         if isinstance(route, Route):
+            if any(method in (route.methods or ()) and path == route.path for method, path in _WITHOUT):
+                continue
             for alias in ALIASES.get(route.path, ()):
                 yield Route(alias, route.endpoint, methods=sorted(route.methods or ()))
         elif isinstance(route, WebSocketRoute):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
 
 from llmapi_conformance.reference.gateway.documents import compact
-from llmapi_conformance.reference.gateway.envelopes import envelope, family_of
+from llmapi_conformance.reference.gateway.envelopes import Family, envelope, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from llmapi_conformance.reference.gateway.refusals import Refusal
+
+
+NO_STORE: Final = {"cache-control": "no-store"}
+"""What a task says of itself is true for a moment, and for its key alone (RFC 9111 section 5.2.2.5)."""
 
 
 def json_answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -29,5 +33,7 @@ def json_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] | None
 
 def refused(asked: HTTPConnection, refusal: Refusal) -> Response:
     """Answer with a refusal in the envelope of the path that was asked for."""
-    document = envelope(refusal, family_of(asked.url.path), asked.state.request_id)
-    return json_answer(document, refusal.status, refusal.headers)
+    family = family_of(asked.url.path)
+    document = envelope(refusal, family, asked.state.request_id)
+    unkept = NO_STORE if family is Family.TASKS else {}
+    return json_answer(document, refusal.status, {**refusal.headers, **unkept})

@@ -15,6 +15,7 @@ from llmapi_conformance.reference.gateway import (
     messages,
     models,
     responses,
+    tasks,
     usage,
     websocket,
 )
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from llmapi_conformance.reference.gateway.core import Core
 
 # A new surface is a module with its ROUTES.
-_SURFACES: Final = (messages, chat, responses, websocket, models, usage, gemini, antigravity, images)
+_SURFACES: Final = (messages, chat, responses, websocket, models, usage, gemini, antigravity, images, tasks)
 
 
 def public_app(core: Core) -> ASGIApp:

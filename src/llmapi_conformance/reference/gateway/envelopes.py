@@ -15,6 +15,7 @@ class Family(Enum):
     ANTHROPIC = "anthropic"
     OPENAI = "openai"
     IMAGES = "images"
+    TASKS = "tasks"
     GOOGLE = "google"
 
 
@@ -58,6 +59,8 @@ def family_of(path: str) -> Family:
         return Family.GOOGLE
     if steps[:1] == ["v1"]:
         steps = steps[1:]
+    if steps[:2] == ["images", "tasks"]:
+        return Family.TASKS
     if steps[:1] == ["images"]:
         return Family.IMAGES
     if steps[:1] in (["chat"], ["models"], ["responses"]) or steps[:3] == ["backend-api", "codex", "responses"]:
@@ -78,6 +81,8 @@ def envelope(refusal: Refusal, family: Family, request_id: str) -> dict[str, Any
         if not refusal.literal:
             document["request_id"] = request_id
         return document
+    if family is Family.TASKS:
+        return {"error": task_error(refusal)}
     if family is Family.IMAGES:
         return {"error": image_error(refusal)}
     return {"error": openai_error(refusal)}
@@ -97,6 +102,12 @@ def google_error(refusal: Refusal) -> dict[str, Any]:
 def image_error(refusal: Refusal) -> dict[str, Any]:
     """Return the error object of the image routes (F9.10)."""
     return {"type": refusal.kind or anthropic_type(refusal.status), "message": refusal.message}
+
+
+def task_error(refusal: Refusal) -> dict[str, Any]:
+    """Return the error object of the image tasks: that of the image routes, with the reason as its code (F9.12)."""
+    error = image_error(refusal)
+    return error if refusal.code is None else {"type": error["type"], "code": refusal.code, "message": error["message"]}
 
 
 def openai_error(refusal: Refusal) -> dict[str, Any]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Final, Literal, cast, get_args
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Platform = Literal["openai", "anthropic", "gemini", "antigravity", "batch"]
 Condition = Literal["second_key", "other_tenant", "disabled", "expired", "exhausted", "rate_limited", "no_images"]
@@ -97,14 +101,14 @@ class Keyring:
         """Return the key whose secret is exactly this one."""
         return self._keys.get(secret)
 
-    def issue(self, role: Role, tenant: str) -> ApiKey:
-        """Make a key of a role for a tenant and keep it."""
+    def issue(self, role: Role, tenant: str, secret: str | None = None) -> ApiKey:
+        """Make a key of a role for a tenant and keep it; without a secret it gets a new one."""
         exhausted = role.condition == "exhausted"
         limited = role.condition in ("second_key", "exhausted", "rate_limited")
         if role.condition in self._unheeded:
             role = Role(role.base, role.platform)
         key = ApiKey(
-            secret=KEY_PREFIX + secrets.token_hex(24),
+            secret=secret or KEY_PREFIX + secrets.token_hex(24),
             role=role,
             tenant=tenant,
             quota_usd=_QUOTA_USD if limited else None,
@@ -113,10 +117,15 @@ class Keyring:
         self._keys[key.secret] = key
         return key
 
-    def issue_all(self) -> dict[str, ApiKey]:
-        """Make one key of each role; `+other_tenant` belongs to another tenant than the rest."""
+    def issue_all(self, given: Mapping[str, str] = MappingProxyType({})) -> dict[str, ApiKey]:
+        """Make one key of each role, with the secret that is given for it or a new one.
+
+        `+other_tenant` belongs to another tenant than the rest.
+        """
         return {
-            str(role): self.issue(role, "tenant-b" if role.condition == "other_tenant" else "tenant-a")
+            str(role): self.issue(
+                role, "tenant-b" if role.condition == "other_tenant" else "tenant-a", given.get(str(role))
+            )
             for role in all_roles()
         }
 

@@ -10,8 +10,16 @@ from llmapi_conformance.reference.faults import FAULTS
 from llmapi_conformance.reference.gateway.app import public_app
 from llmapi_conformance.reference.gateway.control import control_app
 from llmapi_conformance.reference.gateway.core import Core
-from llmapi_conformance.reference.gateway.faulty import break_app, break_transport, new_keyring, new_ledger
+from llmapi_conformance.reference.gateway.faulty import (
+    break_app,
+    break_transport,
+    new_habits,
+    new_keyring,
+    new_ledger,
+)
 from llmapi_conformance.reference.gateway.models import MODELS
+from llmapi_conformance.reference.gateway.tasks_runner import Tasks
+from llmapi_conformance.reference.gateway.tasks_store import TaskStore
 from llmapi_conformance.reference.gateway.upstream_client import Upstream, plain_transport
 from llmapi_conformance.reference.gateway.varied import vary_app
 from llmapi_conformance.reference.listening import listening
@@ -47,20 +55,25 @@ async def running_gateway(settings: GatewaySettings) -> AsyncIterator[RunningGat
     Raises:
         ValueError: There is no fault or no variation of the given name.
         OSError: A port can't be bound.
+        sqlite3.Error: The file for tasks can't be used.
     """
     fault, variations = settings.fault, variations_named(settings.variations)
     if fault is not None and fault not in FAULTS:
         raise ValueError(f"unknown fault {fault!r}: choose one of {', '.join(FAULTS)}")
     keyring = new_keyring(fault)
-    keys = keyring.issue_all()
+    keys = keyring.issue_all(settings.secrets)
     upstream = Upstream(settings, break_transport(plain_transport(), fault))
-    core = Core(settings, keyring, keys, new_ledger(fault), upstream)
+    ledger = new_ledger(fault)
+    tasks = Tasks(settings.tasks, TaskStore(settings.tasks.store), upstream, ledger, new_habits(fault))
+    core = Core(settings, keyring, keys, ledger, upstream, tasks)
     app = vary_app(break_app(public_app(core), core, fault), variations)
     async with (
         contextlib.aclosing(upstream),
+        contextlib.aclosing(tasks),
         listening(control_app(core), host=settings.host, port=settings.control_port) as control_port,
         listening(app, host=settings.host, port=settings.port) as port,
     ):
+        tasks.resume(keys.values())
         yield RunningGateway(
             base_url=f"http://{settings.host}:{port}",
             control_url=f"http://{settings.host}:{control_port}",

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     Chunk: TypeAlias = tuple[Part, dict[str, Any]]
 
 _PROTOCOL = "Gemini"
-_PICTURE_SIDE = 1024
 _FINISH_REASONS = {
     EndReason.NATURAL: "STOP",
     EndReason.STOP_STRING: "STOP",
@@ -145,7 +144,8 @@ def _streamed_parts(script: Script) -> Iterable[Chunk]:
 
 def _picture(question: Question) -> dict[str, Any]:
     """Draw what an image model was asked for."""
-    data = picture(question.text, _PICTURE_SIDE, _PICTURE_SIDE, "png")
+    width, height = question.details
+    data = picture(question.text, width, height, "png")
     return {"inlineData": {"mimeType": "image/png", "data": base64.b64encode(data).decode()}}
 
 

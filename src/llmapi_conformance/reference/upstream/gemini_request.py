@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -24,6 +24,21 @@ if TYPE_CHECKING:
 STREAMING_ACTION = "streamGenerateContent"
 _DRAWING = "-image"
 _PICTURES = "IMAGE"
+AspectRatio: TypeAlias = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
+# Width and height at 1K; 2K and 4K are twice and four times as long and as high.
+_PIXELS: dict[AspectRatio, tuple[int, int]] = {
+    "1:1": (1024, 1024),
+    "2:3": (848, 1264),
+    "3:2": (1264, 848),
+    "3:4": (896, 1200),
+    "4:3": (1200, 896),
+    "4:5": (928, 1152),
+    "5:4": (1152, 928),
+    "9:16": (768, 1376),
+    "16:9": (1376, 768),
+    "21:9": (1584, 672),
+}
+_SCALES = {"1K": 1, "2K": 2, "4K": 4}
 
 
 class Proto(validation.Part):
@@ -105,6 +120,19 @@ class Tool(Proto):
     function_declarations: list[FunctionDeclaration] | None = None
 
 
+class ImageConfig(Proto):
+    """How a picture is drawn."""
+
+    aspect_ratio: AspectRatio | None = None
+    image_size: Literal["1K", "2K", "4K"] | None = None
+
+    def pixels(self) -> tuple[int, int]:
+        """Return its width and height."""
+        width, height = _PIXELS[self.aspect_ratio or "1:1"]
+        scale = _SCALES[self.image_size or "1K"]
+        return scale * width, scale * height
+
+
 class GenerationConfig(Proto):
     """How the answer is generated."""
 
@@ -117,6 +145,7 @@ class GenerationConfig(Proto):
     response_mime_type: Literal["text/plain", "application/json", "text/x.enum"] | None = None
     thinking_config: dict[str, Any] | None = None
     response_modalities: list[str] | None = None
+    image_config: ImageConfig | None = None
 
 
 class GenerateContentRequest(Proto):
@@ -148,7 +177,7 @@ class CountTokensRequest(Proto):
 
 
 def read_generate(document: dict[str, Any], request: Request) -> Question:
-    """Read a request of generateContent or streamGenerateContent; the details say whether a picture is asked for.
+    """Read a request of generateContent or streamGenerateContent; the details are the size of a picture, if one comes.
 
     Raises:
         ApiError: 400 or 404, as Google refuses it.
@@ -169,8 +198,14 @@ def read_generate(document: dict[str, Any], request: Request) -> Question:
         limit=config.max_output_tokens,
         stream=action == STREAMING_ACTION,
         choices=config.candidate_count or 1,
-        details=model.endswith(_DRAWING) and _PICTURES in (config.response_modalities or ()),
+        details=_picture_size(model, config),
     )
+
+
+def _picture_size(model: str, config: GenerationConfig) -> tuple[int, int] | None:
+    """Return the width and height of the picture; None: the model makes none, or is to answer with text alone."""
+    wanted = config.response_modalities is None or _PICTURES in config.response_modalities
+    return (config.image_config or ImageConfig()).pixels() if model.endswith(_DRAWING) and wanted else None
 
 
 def read_count(document: dict[str, Any], request: Request) -> Question:

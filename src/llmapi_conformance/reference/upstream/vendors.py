@@ -128,6 +128,7 @@ GOOGLE = Vendor(
     envelope=google_envelope,
     presented_key=_google_key,
     models={
+        "gemini-3.1-flash-image": 1_772_000_000,
         "gemini-3-pro": 1_763_424_000,
         "gemini-2.5-flash-image": 1_759_363_200,
         # Google's Antigravity serves Anthropic's models too, in its own protocol.

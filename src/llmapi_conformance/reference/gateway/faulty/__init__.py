@@ -23,6 +23,7 @@ from llmapi_conformance.reference.gateway.faulty import (
 from llmapi_conformance.reference.gateway.faulty.provider import TRANSPORT_FAULTS
 from llmapi_conformance.reference.gateway.keys import Keyring
 from llmapi_conformance.reference.gateway.ledger import Ledger
+from llmapi_conformance.reference.gateway.tasks_habits import Habits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +71,11 @@ def new_keyring(fault: str | None) -> Keyring:
     """Return an empty keyring, or one that does not heed a condition of its keys (A06, A07)."""
     condition = _UNHEEDED.get(fault) if fault is not None else None
     return Keyring(unheeded=frozenset() if condition is None else frozenset({condition}))
+
+
+def new_habits(fault: str | None) -> Habits:  # noqa: ARG001 - no fault has other habits yet
+    """Return the habits of the task machinery."""
+    return Habits()
 
 
 def new_ledger(fault: str | None) -> Ledger:
