@@ -6,6 +6,7 @@ from llmapi_conformance.contract.access import access_matrix
 from llmapi_conformance.judging.check import clause, judge
 from llmapi_conformance.judging.oracles.access import (
     a_documented_refusal_reads_as_documented,
+    a_general_key_is_refused_the_tasks_of_image_keys,
     a_key_is_refused_under_another_groups_prefix,
     a_key_over_its_rate_is_refused,
     a_key_that_is_no_longer_good_gets_401,
@@ -16,6 +17,8 @@ from llmapi_conformance.judging.oracles.access import (
     a_refusal_reaches_no_upstream,
     an_image_key_is_refused_at_general_operations,
     the_429_says_when_to_come_back,
+    the_list_of_tasks_is_refused_to_other_keys,
+    the_list_of_tasks_is_served_to_image_keys,
     what_is_converted_is_served,
     what_its_prefix_has_is_served,
     what_its_protocol_has_is_served,
@@ -28,6 +31,7 @@ CELL = (
     what_is_converted_is_served,
     what_its_protocol_has_is_served,
     what_its_prefix_has_is_served,
+    the_list_of_tasks_is_served_to_image_keys,
     what_the_group_lacks_is_refused,
     an_image_key_is_refused_at_general_operations,
     a_key_that_is_no_longer_good_is_refused,
@@ -36,6 +40,8 @@ CELL = (
     a_key_without_money_gets_403,
     a_key_over_its_rate_is_refused,
     a_key_is_refused_under_another_groups_prefix,
+    a_general_key_is_refused_the_tasks_of_image_keys,
+    the_list_of_tasks_is_refused_to_other_keys,
     a_documented_refusal_reads_as_documented,
     a_refusal_of_the_protocol_reads_like_it,
 )
@@ -105,3 +111,23 @@ def test_each_role_gets_from_responses_what_the_matrix_says(responses_of_each_ro
 @each_cell
 def test_each_role_gets_over_websocket_what_the_matrix_says(websocket_of_each_role: dict[str, Any]) -> None:
     judge_cell(websocket_of_each_role)
+
+
+@each_cell
+def test_an_image_key_gets_from_its_tasks_what_the_matrix_says(own_task_of_an_image_key: dict[str, Any]) -> None:
+    for cell in own_task_of_an_image_key.values():
+        judge_cell(cell)
+
+
+@each_cell
+def test_each_role_gets_from_image_tasks_what_the_matrix_says(tasks_of_each_role: dict[str, Any]) -> None:
+    for cell in tasks_of_each_role.values():
+        judge_cell(cell)
+
+
+@each_cell
+def test_each_role_gets_from_the_task_of_an_image_key_what_the_matrix_says(
+    foreign_task_of_each_role: dict[str, Any],
+) -> None:
+    for cell in foreign_task_of_each_role.values():
+        judge_cell(cell)

@@ -45,6 +45,7 @@ def test_a_documented_message_is_kept_to_the_letter() -> None:
 
 def test_planned_rows_and_columns_are_left_out_unless_asked_for(specs: Path) -> None:
     change(specs, '{name: "general:gemini", status: active}', '{name: "general:gemini", status: planned, issue: 3}')
+    change(specs, "surface: tasks, status: active}", "surface: tasks, status: planned, issue: 4}")
     matrix = load_access(specs)
     assert "general:gemini" not in matrix.roles()
     assert "general:gemini" in matrix.roles(active=False)

@@ -26,6 +26,9 @@ CELL = (
     access.a_key_without_money_is_refused,
     access.a_key_over_its_rate_is_refused,
     access.a_key_is_refused_under_another_groups_prefix,
+    access.the_list_of_tasks_is_served_to_image_keys,
+    access.a_general_key_is_refused_the_tasks_of_image_keys,
+    access.the_list_of_tasks_is_refused_to_other_keys,
 )
 BODIES: dict[str, Any] = {
     "anthropic": {"type": "error", "error": {"type": "some_error", "message": "no"}, "request_id": "req_1"},
@@ -82,7 +85,7 @@ def test_each_active_cell_is_judged_by_one_clause_of_its_basis_and_level(
     for role, operation in active_cells(matrix):
         cell = matrix.cell(role, operation)
         assert isinstance(cell, Allow | Deny)
-        clause = clauses[access.clause_of(role, cell)]
+        clause = clauses[access.clause_of(role, operation, cell)]
         assert (clause.basis, clause.level) == (cell.basis, cell.level), f"{role} at {operation}"
         examined = [oracle.clause for oracle in CELL if judged(oracle, matrix, at(role, operation))[0]]
         assert examined == [clause.id]
@@ -102,6 +105,19 @@ def test_the_opposite_of_what_a_cell_asks_for_is_told(matrix: AccessMatrix) -> N
         opposite = 403 if isinstance(matrix.cell(role, operation), Allow) else 200
         told = [judged(oracle, matrix, at(role, operation, opposite))[1] for oracle in CELL]
         assert sum(len(one) for one in told) == 1, f"{role} at {operation}"
+
+
+def test_an_image_key_that_is_told_of_the_end_of_its_task_was_let_in(matrix: AccessMatrix) -> None:
+    oracle = access.what_the_group_has_is_served
+    assert judged(oracle, matrix, at("image:batch", "cancelImageTask", 409)) == (1, [])
+    assert len(judged(oracle, matrix, at("image:batch", "cancelImageTask", 404))[1]) == 1
+    assert len(judged(oracle, matrix, at("image:batch", "getImageTask", 409))[1]) == 1
+
+
+def test_a_general_key_that_is_told_of_the_end_of_a_task_was_let_in(matrix: AccessMatrix) -> None:
+    oracle = access.a_general_key_is_refused_the_tasks_of_image_keys
+    assert judged(oracle, matrix, at("general:openai", "cancelImageTask", 404)) == (1, [])
+    assert len(judged(oracle, matrix, at("general:openai", "cancelImageTask", 409))[1]) == 1
 
 
 def test_a_server_error_is_no_refusal(matrix: AccessMatrix) -> None:

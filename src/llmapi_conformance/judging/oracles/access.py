@@ -18,10 +18,13 @@ _SERVED: Final = {
     (Basis.DOCUMENTED, Level.SHOULD): "ACC-A02",
     (Basis.PROTOCOL, Level.MUST): "ACC-A03",
     (Basis.PROTOCOL, Level.SHOULD): "ACC-A04",
+    (Basis.ASSUMED, Level.SHOULD): "ACC-A05",
 }
 """Clauses of cells that are served."""
 _OF_CONDITION: Final = {"disabled": "ACC-D03", "expired": "ACC-D03", "exhausted": "ACC-D05"}
 """Clauses of documented refusals that are due to the state of the key."""
+_TASK_LIST: Final = "listImageTasks"
+_CANCELLING: Final = "cancelImageTask"
 _COUNTED: Final = frozenset(
     {
         "requests",
@@ -44,11 +47,12 @@ Ledger = dict[str, float]
 """The counted numbers of a usage answer by their path."""
 
 
-def clause_of(role: str, cell: Cell) -> str:
+def clause_of(role: str, operation: str, cell: Cell) -> str:
     """The clause that a cell of the matrix belongs to, empty when nothing is promised.
 
     Args:
         role: The cell's role, with its condition.
+        operation: The cell's operation.
         cell: The cell.
     """
     if isinstance(cell, Unspecified):
@@ -56,11 +60,19 @@ def clause_of(role: str, cell: Cell) -> str:
     if isinstance(cell, Allow):
         return _SERVED[cell.basis, cell.level]
     if cell.basis is Basis.ASSUMED:
-        return "ACC-D02" if role.startswith("image:") else "ACC-D09"
+        return _assumed_refusal(role, operation)
     if cell.basis is Basis.PROTOCOL:
         return "ACC-D07"
+    if cell.level is Level.SHOULD:
+        return "ACC-D10"
     # A key over its rate at an operation that its platform lacks: either refusal is documented, and may come first.
     return _OF_CONDITION.get(role.partition("+")[2], "ACC-D01")
+
+
+def _assumed_refusal(role: str, operation: str) -> str:
+    if operation == _TASK_LIST:
+        return "ACC-D11"
+    return "ACC-D02" if role.startswith("image:") else "ACC-D09"
 
 
 @oracle("ACC-A01")
@@ -85,6 +97,12 @@ def what_its_protocol_has_is_served(matrix: AccessMatrix, exchange: Exchange) ->
 def what_its_prefix_has_is_served(matrix: AccessMatrix, exchange: Exchange) -> Judgement:
     """A key of an Antigravity group is served at every method of Gemini's protocol under the prefix (F5.23)."""
     yield from _judge_cell("ACC-A04", matrix, exchange)
+
+
+@oracle("ACC-A05")
+def the_list_of_tasks_is_served_to_image_keys(matrix: AccessMatrix, exchange: Exchange) -> Judgement:
+    """An image key is served where we take the list of its tasks to be (F7.21, tension C5)."""
+    yield from _judge_cell("ACC-A05", matrix, exchange)
 
 
 @oracle("ACC-D01")
@@ -157,6 +175,18 @@ def a_key_is_refused_under_another_groups_prefix(matrix: AccessMatrix, exchange:
     yield from _judge_cell("ACC-D09", matrix, exchange)
 
 
+@oracle("ACC-D10")
+def a_general_key_is_refused_the_tasks_of_image_keys(matrix: AccessMatrix, exchange: Exchange) -> Judgement:
+    """A general key neither reads nor cancels an image task (F2.4, F9.9)."""
+    yield from _judge_cell("ACC-D10", matrix, exchange)
+
+
+@oracle("ACC-D11")
+def the_list_of_tasks_is_refused_to_other_keys(matrix: AccessMatrix, exchange: Exchange) -> Judgement:
+    """The list of image tasks opens for no general key and for none that is no longer good (F7.21, F2.4)."""
+    yield from _judge_cell("ACC-D11", matrix, exchange)
+
+
 @oracle("ACC-E01")
 def a_documented_refusal_reads_as_documented(matrix: AccessMatrix, exchange: Exchange) -> Judgement:
     """A documented refusal has its envelope, type and message (F9.10, F5.9)."""
@@ -218,20 +248,27 @@ def a_tenant_sees_only_its_own_usage(
 
 def _judge_cell(clause: str, matrix: AccessMatrix, exchange: Exchange) -> Judgement:
     cell = matrix.cell(exchange.role, exchange.operation)
-    if clause_of(exchange.role, cell) != clause:
+    if clause_of(exchange.role, exchange.operation, cell) != clause:
         return
     yield Examined("cell of the access matrix")
-    if isinstance(cell, Allow) and not exchange.succeeded:
+    if isinstance(cell, Allow) and not _served(exchange):
         yield Deviation(f"2xx for {_cell_name(exchange)}", _answer(exchange))
     elif isinstance(cell, Deny) and exchange.status not in cell.statuses:
         statuses = ", ".join(str(status) for status in cell.statuses)
         yield Deviation(f"a refusal with {statuses} for {_cell_name(exchange)}", _answer(exchange))
 
 
+def _served(exchange: Exchange) -> bool:
+    """Who is told that the task had finished (409, F9.11) was let in."""
+    return exchange.succeeded or (exchange.operation == _CANCELLING and exchange.status == 409)
+
+
 def _refused_as(clause: str, matrix: AccessMatrix, exchange: Exchange) -> bool:
     """Whether the exchange is the refusal that its cell of this clause asks for."""
     cell = matrix.cell(exchange.role, exchange.operation)
-    return isinstance(cell, Deny) and clause_of(exchange.role, cell) == clause and exchange.status in cell.statuses
+    if not isinstance(cell, Deny) or exchange.status not in cell.statuses:
+        return False
+    return clause_of(exchange.role, exchange.operation, cell) == clause
 
 
 def _judge_body(basis: Basis, matrix: AccessMatrix, exchange: Exchange) -> Judgement:
