@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from llmapi_conformance.errors import RecordingError
 from llmapi_conformance.evidence.encoding import seal
+from llmapi_conformance.evidence.exchange import Ending
+from llmapi_conformance.evidence.har import to_har
 from llmapi_conformance.evidence.recording import DamagedResult, RecordedResult, Recording, read_recording
 from tests.evidence.recordings import OPENING, exchange, journal, unanswered, written
 
@@ -180,8 +183,21 @@ def test_another_major_version_is_refused(path: Path, version: str | None) -> No
         changed(path, lambda records: records[0].update(version=version))
 
 
-def test_another_minor_version_is_read(path: Path) -> None:
-    assert changed(path, lambda records: records[0].update(version="1.7", more=[])).damaged == ()
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.7"])
+def test_another_minor_version_is_read(path: Path, version: str) -> None:
+    assert changed(path, lambda records: records[0].update(version=version, more=[])).damaged == ()
+
+
+def test_a_stream_that_we_left_comes_back_as_it_was(tmp_path: Path) -> None:
+    whole = exchange()
+    assert whole.response is not None
+    left = replace(whole, response=replace(whole.response, ending=Ending.LEFT))
+    with journal(tmp_path / "left.jsonl") as writing:
+        writing.write_exchange(left)
+        writing.write_result("hello", "a-b", "done", value=left)
+    recording = read_recording(tmp_path / "left.jsonl")
+    assert (recording.damaged, recording.exchanges) == ((), {FIRST: left})
+    assert to_har(recording)["log"]["entries"][0]["response"]["_ending"] == "left"
 
 
 def test_an_opening_without_its_members_is_no_recording(path: Path) -> None:

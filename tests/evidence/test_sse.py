@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmapi_conformance.evidence.sse import EventStream, parse_event_stream
+from llmapi_conformance.evidence.arriving import ArrivingEvents
+from llmapi_conformance.evidence.sse import Comment, EventStream, parse_event_stream
 from llmapi_conformance.wire.counting import EventCounter
 
 LINES = [b"data", b"data:", b"data: x", b"event: e", b":", b": c", b"id: 1", b"retry: 5", b"datax: 1", b"d", b"ata:"]
@@ -120,3 +123,31 @@ def test_no_bytes_make_the_parser_raise(body: bytes) -> None:
     stream = parsed(body)
     for event in stream.events:
         event.payload()
+
+
+@given(BODIES, st.lists(st.integers(0, 80), max_size=12))
+def test_events_are_the_same_while_they_arrive_and_afterwards(body: bytes, borders: list[int]) -> None:
+    cuts = [0, *sorted(min(border, len(body)) for border in borders), len(body)]
+    chunks = [(float(number), body[cuts[number] : cuts[number + 1]]) for number in range(len(cuts) - 1)]
+    arriving = ArrivingEvents()
+    found = [one for at, data in chunks for one in arriving.feed(at, data)]
+    stream = parse_event_stream(chunks)
+    comments = [(one.text, one.start) for one in found if isinstance(one, Comment)]
+    assert comments == [(one.text, one.start) for one in stream.comments]
+    # A line feed that comes behind its carriage return moves the end, and with it the time.
+    events = [(one.name, one.named, one.data, one.id, one.start) for one in found if not isinstance(one, Comment)]
+    assert events == [(one.name, one.named, one.data, one.id, one.start) for one in stream.events]
+
+
+def test_an_event_has_the_time_of_the_byte_that_completes_it() -> None:
+    arriving = ArrivingEvents()
+    assert arriving.feed(1.0, b": c\ndata: a\n") == [Comment(" c", 0, 1.0)]
+    (event,) = arriving.feed(2.0, b"\nda")
+    assert event == dataclasses.replace(parsed(b": c\ndata: a\n\n").events[0], at=2.0)
+
+
+def test_a_long_line_in_small_pieces_is_read_in_linear_time() -> None:
+    arriving = ArrivingEvents()
+    for _ in range(200_000):
+        assert not arriving.feed(0.0, b"data: 0123456789")
+    assert len(arriving.feed(0.0, b"\n\n")) == 1

@@ -40,3 +40,15 @@ def test_gemini_asks_by_its_path_and_query(query: str, mode: str) -> None:
 def test_a_form_asks_in_a_field(value: str, mode: str) -> None:
     body = f'--b\r\nContent-Disposition: form-data; name="stream"\r\n\r\n{value}\r\n--b--\r\n'.encode()
     assert mode_of(Outgoing("POST", "/v1/images/edits", (), body, ()), _answer("text/event-stream")) == mode
+
+
+def test_listening_asks_for_a_stream_whatever_was_answered() -> None:
+    listens = Outgoing("GET", "/v1/images/tasks/events", (), b"", (), listens=True)
+    accepts = Outgoing("GET", "/v1/images/tasks/events", (("accept", "Text/Event-Stream, */*"),), b"", ())
+    plainly = Outgoing("GET", "/v1/images/tasks", (("accept", "application/json"),), b"", ())
+    posted = Outgoing("POST", "/v1/images/tasks", (("accept", "text/event-stream"),), b"{}", ())
+    for answer in (None, _answer("application/json"), _answer("text/event-stream")):
+        assert [mode_of(one, answer) for one in (listens, accepts, plainly, posted)] == [
+            *("stream", "stream"),
+            *("plain", "plain"),
+        ]

@@ -7,6 +7,7 @@ import pytest
 from llmapi_conformance.contract.clauses import Basis
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.target.files import load_target
+from llmapi_conformance.target.target import TaskTerms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,10 @@ models = ["gpt-5.1"]
 
 [limits]
 concurrency = 4
+
+[tasks]
+heartbeat_seconds = 5
+list_path = "/v1/tasks"
 """
 
 
@@ -45,6 +50,7 @@ def test_a_target_file_becomes_a_target_and_a_keyring(tmp_path: Path) -> None:
     assert target.roles["general:openai"].models == ("gpt-5.1",)
     assert target.concurrency == 4
     assert not target.sandwich
+    assert target.tasks == TaskTerms(heartbeat=5.0, end=300.0, timeout=0.0, running=0, waiting=0, list_path="/v1/tasks")
     assert keyring.reveal("general:openai") == KEY
     assert KEY not in repr(keyring) + repr(target)
     assert secrets == {}
@@ -65,6 +71,12 @@ def test_a_target_file_becomes_a_target_and_a_keyring(tmp_path: Path) -> None:
         ("concurrency = 4", "concurrency = 0", 10, "greater than or equal to 1"),
         ("concurrency = 4", "concurrencey = 4", 10, "did you mean 'concurrency'"),
         ("concurrency = 4", "concurrency = ", 10, "not TOML"),
+        ("heartbeat_seconds = 5", "heartbeat_seconds = 0", 13, "greater than 0"),
+        ("heartbeat_seconds = 5", "beats = 5", 13, "known here: heartbeat_seconds, end_seconds"),
+        ("heartbeat_seconds = 5", "runing = 5", 13, "did you mean 'running'"),
+        ("heartbeat_seconds = 5", "waiting = -1", 13, "greater than or equal to 0"),
+        ("heartbeat_seconds = 5", 'timeout_seconds = "6"', 13, "valid number"),
+        ('"/v1/tasks"', '"v1/tasks?x=1"', 14, "a path below base_url"),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_the_way_out(

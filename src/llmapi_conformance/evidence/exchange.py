@@ -34,6 +34,11 @@ class Ending(StrEnum):
     """The body grew past the target's limit and was no longer read."""
     ABORTED = "aborted"
     """We hung up on purpose, because the scenario asks how the gateway bears it."""
+    LEFT = "left"
+    """We left a stream that has no end of its own: all that came before counts, and nobody owed us more."""
+
+
+_HUNG_UP: Final = (Ending.ABORTED, Ending.LEFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +288,7 @@ class Exchange:
     def hollow(self) -> bool:
         """Whether it is a success that ought to have a body and has none (RFC 9110 sections 9.3.2, 9.3.7, 15.3.5)."""
         bodiless = self.request.method in {"HEAD", "OPTIONS"} or self.status == 204 or self.upgraded
-        return self.succeeded and not bodiless and not self.body and self.ending is not Ending.ABORTED
+        return self.succeeded and not bodiless and not self.body and self.ending not in _HUNG_UP
 
     @property
     def ending(self) -> Ending | None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 FORMAT: Final = "llmapi-conformance-recording"
 """Names the kind of file in its first record."""
 
-VERSION: Final = "1.1"
-"""Major and minor version of the format; a reader refuses another major one."""
+VERSION: Final = "1.2"
+"""Major and minor version of the format; a reader refuses another major one. 1.2 brought the ending ``left``."""
 
 Status = Literal["done", "inconclusive", "not_observed", "not_offered", "error"]
 """How a scenario came out."""

@@ -7,15 +7,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from llmapi_conformance.wire.capture import captured_raw_request, captured_request
+from llmapi_conformance.evidence.exchange import Exchange
+from llmapi_conformance.wire.capture import (
+    captured_frames,
+    captured_raw_request,
+    captured_request,
+    captured_response,
+)
 from llmapi_conformance.wire.message import Deadlines, Origin, WireRequest, complete_headers, encode_field
 from llmapi_conformance.wire.websocket import upgrade_request
 
 if TYPE_CHECKING:
-    from llmapi_conformance.evidence.exchange import Headers, Mode, Request, Response
+    from collections.abc import Sequence
+
+    from llmapi_conformance.evidence.exchange import Frame, Headers, Mode, Request, Response
     from llmapi_conformance.evidence.redaction import Redactor
     from llmapi_conformance.sending.session import Outgoing
     from llmapi_conformance.target.target import Target
+    from llmapi_conformance.wire.message import WireAnswer, WireFailure
 
 SHORTEST_SECRET = 8
 """Characters; what is shorter is no key and would be found everywhere."""
@@ -26,11 +35,13 @@ class Assembled:
     """One request before redaction: never kept.
 
     Attributes:
+        outgoing: What the scenario asked for.
         wire: For the sender.
         raw: The exact bytes of a request that a client library would refuse, ``None`` for any other.
         secrets: Credential characters -> marker, for redacting request and answer.
     """
 
+    outgoing: Outgoing
     wire: WireRequest
     raw: bytes | None
     secrets: dict[str, str]
@@ -85,24 +96,22 @@ def assemble(
         if credential and len(credential.reveal().strip()) >= SHORTEST_SECRET
     }
     raw = _raw(outgoing.head, path, headers, outgoing.body, origin) if outgoing.head else None
-    return Assembled(wire, raw, secrets)
+    return Assembled(outgoing, wire, raw, secrets)
 
 
 def mode_of(outgoing: Outgoing, response: Response | None) -> Mode:
     """Whether the request asks for server-sent events; where its ``stream`` is no boolean, the answer decides.
 
     Gemini's path and query ask for them (G-stream), without ``alt=sse`` it answers a plain JSON array; a form asks in a
-    field.
+    field, and a GET in its ``Accept``.
     """
     path, _, query = outgoing.target.partition("?")
     if path.endswith(":streamGenerateContent"):
         return "stream" if "alt=sse" in query.split("&") else "plain"
-    if b'"stream"' not in outgoing.body:
-        return "plain"
-    if b'name="stream"\r\n\r\ntrue\r\n' in outgoing.body:
+    if outgoing.listens or _gets_events(outgoing) or b'name="stream"\r\n\r\ntrue\r\n' in outgoing.body:
         return "stream"
     try:
-        body = json.loads(outgoing.body)
+        body = json.loads(outgoing.body) if b'"stream"' in outgoing.body else None
     except (ValueError, RecursionError):
         return "plain"
     asked = body.get("stream") if isinstance(body, dict) else None
@@ -111,6 +120,66 @@ def mode_of(outgoing: Outgoing, response: Response | None) -> Mode:
     heads = response.headers if response else ()
     types = (value.lower() for name, value in heads if name.lower() == "content-type")
     return "stream" if any(value.startswith("text/event-stream") for value in types) else "plain"
+
+
+def _gets_events(outgoing: Outgoing) -> bool:
+    if outgoing.method != "GET":
+        return False
+    return any(name.lower() == "accept" and "text/event-stream" in value.lower() for name, value in outgoing.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an exchange stands in a recording: the fields of the same names of ``Exchange``."""
+
+    scenario: str
+    parameters: str
+    step: int
+    attempt: int
+    operation: str
+    role: str
+
+
+def recorded(
+    place: Place,
+    assembled: Assembled,
+    outcome: WireAnswer | WireFailure,
+    origin: Origin,
+    redactor: Redactor,
+    *,
+    mode: Mode | None = None,
+    frames: Sequence[Frame] = (),
+) -> Exchange:
+    """What was sent and what came of it, redacted.
+
+    Args:
+        place: In the recording.
+        assembled: What was sent.
+        outcome: What came back.
+        origin: Of the target.
+        redactor: Knows every secret but those of this request.
+        mode: Plain or stream as ``mode_of`` says, when omitted.
+        frames: Of a WebSocket.
+    """
+    outgoing = assembled.outgoing
+    redactor = redactor.with_secrets(assembled.secrets)
+    response, failure = captured_response(outcome, redactor)
+    return Exchange(
+        scenario=place.scenario,
+        parameters=place.parameters,
+        step=place.step,
+        attempt=place.attempt,
+        operation=place.operation,
+        mode=mode or mode_of(outgoing, response),
+        role=place.role,
+        request=assembled.shown(origin, redactor),
+        response=response,
+        failure=failure,
+        started_at=outcome.started_at,
+        label=outgoing.label,
+        disturbed=outgoing.disturbs,
+        frames=captured_frames(frames, redactor),
+    )
 
 
 def _raw(head: str, path: str, headers: Headers, body: bytes, origin: Origin) -> bytes:

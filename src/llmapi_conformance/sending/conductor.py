@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from llmapi_conformance.contract.operations import Operation, match_operation
@@ -18,14 +18,15 @@ from llmapi_conformance.errors import BudgetExceeded, TargetError
 from llmapi_conformance.evidence.exchange import Exchange, Request, decode_json
 from llmapi_conformance.evidence.redaction import Redactor
 from llmapi_conformance.evidence.results import ResultStatus, ScenarioResult, ScenarioStopped
-from llmapi_conformance.sending.assembly import SHORTEST_SECRET, assemble, mode_of
+from llmapi_conformance.sending.assembly import SHORTEST_SECRET, Place, assemble, recorded
 from llmapi_conformance.sending.budget import Budget
 from llmapi_conformance.sending.credentials import Credential, bearer
 from llmapi_conformance.sending.lanes import Lanes
+from llmapi_conformance.sending.listener import Listener
 from llmapi_conformance.sending.plan import Plan, declined, needed_by
 from llmapi_conformance.sending.session import Outgoing, Session
 from llmapi_conformance.sending.socket_session import SocketSession
-from llmapi_conformance.wire.capture import captured_frames, captured_response
+from llmapi_conformance.wire.capture import captured_response
 from llmapi_conformance.wire.http import HttpSender
 from llmapi_conformance.wire.message import Deadlines, Outcome, WireFailure, WireRequest
 from llmapi_conformance.wire.websocket import converse
@@ -34,16 +35,22 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
     from llmapi_conformance.evidence.journal import Journal
+    from llmapi_conformance.sending.assembly import Assembled
     from llmapi_conformance.sending.scenario import Instance
     from llmapi_conformance.sending.session import SocketScript
     from llmapi_conformance.target.keyring import Keyring
     from llmapi_conformance.target.profile import Profile
     from llmapi_conformance.target.target import Target
 
+_T = TypeVar("_T")
 _KEY_REFUSED = (400, 401)
 """Statuses that say a key is unknown; 403 says that it is known and not for models."""
 PREFLIGHT_DEADLINE = 10.0
 """Seconds that the first answer of a target may take."""
+SUBMITTING = frozenset({"submitImageTask", "submitImageTaskAlias"})
+"""Operations that make a task."""
+OUTLASTING_DEADLINE = 3.0
+"""Seconds that a submission may go on when its scenario was stopped."""
 CONTROL_DEADLINE = 10.0
 """Seconds that a control port of ours may take."""
 
@@ -79,6 +86,7 @@ class Conductor:
         self._own_keys: dict[tuple[str, str], Credential] = {}
         self._futures: dict[str, Future[ScenarioResult]] = {}
         self._tasks: dict[str, asyncio.Task[ScenarioResult]] = {}
+        self._outlasting: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="conductor", daemon=True)
         self._thread.start()
@@ -137,6 +145,11 @@ class Conductor:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if self._outlasting:
+            _, late = await asyncio.wait(self._outlasting, timeout=OUTLASTING_DEADLINE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         for sender in (self._http, *self._controls.values()):
             await sender.__aexit__()
 
@@ -243,33 +256,32 @@ class Conductor:
 
     async def send(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Exchange:
         """Send, record and return one exchange (see ``sending.session.Gateway``)."""
-        operation = self._operation(outgoing, instance.role)
+        place = self._place(instance, step, attempt, outgoing)
         async with self._request(instance, step):
             assembled = assemble(outgoing, self.target, instance.role, self._http.origin)
-            started_at = time.time()
-            if assembled.raw is not None:
-                outcome = await self._http.send_raw(assembled.raw, like=assembled.wire)
-            else:
-                outcome = await self._http.send(assembled.wire)
-        redactor = self._redactor.with_secrets(assembled.secrets)
-        response, failure = captured_response(outcome, redactor)
-        exchange = Exchange(
-            scenario=instance.scenario.name,
-            parameters=instance.parameters,
-            step=step,
-            attempt=attempt,
-            operation=operation,
-            mode=mode_of(outgoing, response),
-            role=instance.role,
-            request=assembled.shown(self._http.origin, redactor),
-            response=response,
-            failure=failure,
-            started_at=started_at,
-            label=outgoing.label,
-            disturbed=outgoing.disturbs,
-        )
+            if place.operation in SUBMITTING:
+                # Whoever asked may be stopped meanwhile: then we still need to know which task it made.
+                return await asyncio.shield(self._start(self._exchanged(place, assembled)))
+            return await self._exchanged(place, assembled)
+
+    async def _exchanged(self, place: Place, assembled: Assembled) -> Exchange:
+        if assembled.raw is not None:
+            outcome = await self._http.send_raw(assembled.raw, like=assembled.wire)
+        else:
+            outcome = await self._http.send(assembled.wire)
+        exchange = recorded(place, assembled, outcome, self._http.origin, self._redactor)
         self.keep(exchange)
         return exchange
+
+    async def listen(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Listener:
+        """Begin to follow a stream (see ``sending.session.Gateway``)."""
+        place = self._place(instance, step, attempt, outgoing)
+        async with self._request(instance, step):
+            assembled = assemble(outgoing, self.target, instance.role, self._http.origin)
+            listener = Listener(self.target, self._redactor.with_secrets(assembled.secrets))
+            followed = replace(assembled, wire=replace(assembled.wire, follower=listener))
+            await listener.follow(lambda: self._exchanged(place, followed), self._start)
+        return listener
 
     async def converse(
         self, instance: Instance, step: int, attempt: int, outgoing: Outgoing, script: SocketScript, *, deflate: bool
@@ -280,38 +292,40 @@ class Conductor:
             self.budget.spend(instance.key)
             await self._lanes.pace()
 
-        operation = self._operation(outgoing, instance.role)
+        place = self._place(instance, step, attempt, outgoing)
+        origin = self._http.origin
         async with self._request(instance, step):
-            assembled = assemble(outgoing, self.target, instance.role, self._http.origin, upgrade=True, deflate=deflate)
-            started_at = time.time()
+            assembled = assemble(outgoing, self.target, instance.role, origin, upgrade=True, deflate=deflate)
             conversation = await converse(
-                self._http.origin,
+                origin,
                 assembled.wire,
                 lambda socket: script(SocketSession(socket, turn)),
                 ssl_context=self._http.ssl_context,
             )
-        redactor = self._redactor.with_secrets(assembled.secrets)
-        response, failure = captured_response(conversation.outcome, redactor)
-        exchange = Exchange(
-            scenario=instance.scenario.name,
-            parameters=instance.parameters,
-            step=step,
-            attempt=attempt,
-            operation=operation,
+        exchange = recorded(
+            place,
+            assembled,
+            conversation.outcome,
+            origin,
+            self._redactor,
             mode="websocket",
-            role=instance.role,
-            request=assembled.shown(self._http.origin, redactor),
-            response=response,
-            failure=failure,
-            started_at=started_at,
-            label=outgoing.label,
-            disturbed=outgoing.disturbs,
-            frames=captured_frames(conversation.frames, redactor),
+            frames=conversation.frames,
         )
         self.keep(exchange)
         if conversation.error is not None:
             raise conversation.error
         return exchange
+
+    def _start(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """A task that goes on when the scenario that wanted it is stopped; it records what it comes to."""
+        task = self._loop.create_task(work)
+        self._outlasting.add(task)
+        task.add_done_callback(self._outlasting.discard)
+        return task
+
+    def _place(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Place:
+        operation = self._operation(outgoing, instance.role)
+        return Place(instance.scenario.name, instance.parameters, step, attempt, operation, instance.role)
 
     @asynccontextmanager
     async def _request(self, instance: Instance, step: int) -> AsyncIterator[None]:

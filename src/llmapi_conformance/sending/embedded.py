@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.target.keyring import Keyring
-from llmapi_conformance.target.target import Role, Target, Timeouts
+from llmapi_conformance.target.target import Role, Target, TaskTerms, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,8 @@ START_DEADLINE = 30.0
 """Seconds until the reference gateway must have announced itself."""
 STOP_DEADLINE = 5.0
 """Seconds until it must have ended after its standard input was closed."""
+TASK_END = 30.0
+"""Seconds in which a task of the reference gateway must have ended."""
 OFFERED = (
     "auth",
     "access",
@@ -78,8 +80,9 @@ def start_reference(*, fault: str = "", variations: Iterable[str] = (), delay_ms
         "--delay-ms",
         str(delay_ms),
     ]
+    # A session of its own: Ctrl-C in the terminal is for us, and we still need it to end its tasks.
     process = subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True
     )
     reference = Reference(process, {})
     line = _first_line(process)
@@ -105,11 +108,23 @@ def embedded_target(announcement: dict[str, Any]) -> tuple[Target, Keyring]:
         offers=frozenset(OFFERED),
         concurrency=16,
         timeouts=Timeouts(connect=5, first_byte=30, idle=15, total=60),
+        tasks=_task_terms(announcement.get("tasks", {})),
         body_limit=announcement.get("body_limit", 0),
         upstream_control=announcement["upstream_control_url"],
         gateway_control=announcement["control_url"],
     )
     return target, Keyring(keys)
+
+
+def _task_terms(announced: dict[str, Any]) -> TaskTerms:
+    usual = TaskTerms()
+    return TaskTerms(
+        heartbeat=announced.get("heartbeat_seconds", usual.heartbeat),
+        end=TASK_END,
+        timeout=announced.get("timeout_seconds", usual.timeout),
+        running=announced.get("running", usual.running),
+        waiting=announced.get("waiting", usual.waiting),
+    )
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:

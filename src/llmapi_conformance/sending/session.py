@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import quote, urlencode
 
@@ -14,6 +15,7 @@ from llmapi_conformance.sending.credentials import Auth, Credential, bearer, mad
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.sending.listener import Listener
     from llmapi_conformance.sending.scenario import Instance
     from llmapi_conformance.sending.socket_session import SocketSession
     from llmapi_conformance.target.target import Target
@@ -39,6 +41,7 @@ class Outgoing:
         "head",
         "headers",
         "label",
+        "listens",
         "method",
         "on_event",
         "operation",
@@ -61,8 +64,10 @@ class Outgoing:
         abort_after_events: int | None = None,
         on_event: Callable[[int], Awaitable[None]] | None = None,
         disturbs: bool = False,
+        listens: bool = False,
     ) -> None:
         self.disturbs = disturbs
+        self.listens = listens
         self.method = method
         self.target = target
         self.headers = headers
@@ -93,6 +98,9 @@ class Gateway(Protocol):
         self, instance: Instance, step: int, attempt: int, outgoing: Outgoing, script: SocketScript, *, deflate: bool
     ) -> Exchange:
         """Open a WebSocket, run the script over it, record and return; what the script raises is raised after that."""
+
+    async def listen(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Listener:
+        """Begin to follow a stream; an answer that is no success is recorded when this returns."""
 
     async def control(self, instance: Instance, step: int, method: str, url: str, operation: str) -> Exchange:
         """Ask a control port of ours; not a request to the gateway, and not yet kept."""
@@ -347,6 +355,53 @@ class Session:
             raise ScenarioStopped(ResultStatus.INCONCLUSIVE, reason)
         return exchange
 
+    @asynccontextmanager
+    async def listen(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        auth: Auth | Iterable[Auth] | None = None,
+        expect: Expect = "success",
+        operation: str | None = None,
+        label: str = "",
+    ) -> AsyncIterator[Listener]:
+        """Follow a stream that has no end of its own; leaving the block hangs up.
+
+        The block begins when a 2xx head has come, or when an answer that is none has ended. Within it the listener
+        takes no place from other requests. What came until we hung up counts as evidence (``Ending.LEFT``), and
+        ``listener.exchange`` is there behind the block. It counts as one request.
+
+        Args:
+            path: Below the target's base URL, of a GET.
+            headers: Further headers; an ``Accept`` takes the place of ours, which asks for server-sent events.
+            auth: As in ``request``.
+            expect: As in ``request``; only what comes before a 2xx head is retried.
+            operation: As in ``request``.
+            label: As in ``request``.
+
+        Raises:
+            ScenarioStopped: The gateway gave no answer that could be judged, or does not offer the operation.
+            BudgetExceeded: The request would break a limit; it was not sent.
+        """
+        listed = list(headers.items() if isinstance(headers, Mapping) else headers)
+        if not any(name.lower() == "accept" for name, _ in listed):
+            listed.insert(0, ("Accept", "text/event-stream"))
+        outgoing = Outgoing(
+            "GET", path, tuple(listed), b"", self._auth(auth), operation=operation, label=label, listens=True
+        )
+        self._step += 1
+        step, attempt = self._step, 1
+        while True:
+            listener = await self._gateway.listen(self._instance, step, attempt, outgoing)
+            if listener.opened or not await self._again(attempt, listener.exchange, expect):
+                break
+            attempt += 1
+        try:
+            yield listener
+        finally:
+            await listener.leave()
+
     async def upstream_log(
         self, nonce: str = "", *, until: Callable[[list[dict[str, Any]]], bool] | None = None
     ) -> Exchange:
@@ -397,14 +452,16 @@ class Session:
     async def _until_telling(self, send: Callable[[int], Awaitable[Exchange]], expect: Expect) -> Exchange:
         """Send until the answer says something about the behaviour under judgement, or the retries are spent."""
         attempt = 1
-        while True:
-            exchange = await send(attempt)
-            reason = _transient(exchange, expect)
-            if not reason:
-                return exchange
-            if not await self._gateway.pause_before_retry(attempt, exchange):
-                raise ScenarioStopped(ResultStatus.INCONCLUSIVE, f"{reason} (attempt {attempt})")
+        while await self._again(attempt, exchange := await send(attempt), expect):
             attempt += 1
+        return exchange
+
+    async def _again(self, attempt: int, exchange: Exchange, expect: Expect) -> bool:
+        """Whether to send once more, since the answer says nothing; the pause before that is over then."""
+        reason = _transient(exchange, expect)
+        if reason and not await self._gateway.pause_before_retry(attempt, exchange):
+            raise ScenarioStopped(ResultStatus.INCONCLUSIVE, f"{reason} (attempt {attempt})")
+        return bool(reason)
 
 
 def _transient(exchange: Exchange, expect: Expect) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.contract.clauses import Basis, Level
 from llmapi_conformance.errors import RecordingError
-from llmapi_conformance.target.target import Role, Target
+from llmapi_conformance.target.target import Role, Target, TaskTerms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ def describe(target: Target) -> dict[str, Any]:
         "concurrency": target.concurrency,
         "body_limit": target.body_limit,
         "sandwich": target.sandwich,
+        "tasks": asdict(target.tasks),
     }
 
 
@@ -45,6 +47,7 @@ def described(data: Mapping[str, Any]) -> Target:
             overrides={clause: Level(level) for clause, level in data["overrides"].items()},
             concurrency=int(data["concurrency"]),
             body_limit=int(data["body_limit"]),
+            tasks=TaskTerms(**data.get("tasks", {})),  # recordings before version 1.2 have none
             upstream_control="recorded" if data["sandwich"] else "",
         )
     except (KeyError, TypeError, ValueError, AttributeError):

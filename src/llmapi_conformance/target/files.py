@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from llmapi_conformance.contract.clauses import Basis, Level
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.target.keyring import Keyring
-from llmapi_conformance.target.target import Role, Target, Timeouts
+from llmapi_conformance.target.target import Role, Target, TaskTerms, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,14 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _path(value: str) -> str:
+    if not re.fullmatch(r"/[\x21-\x7e]*", value) or "?" in value or "#" in value:
+        raise ValueError("write it as a path below base_url, such as /v1/images/tasks")
+    return value
+
+
 Url = Annotated[str, AfterValidator(_url)]
+UrlPath = Annotated[str, AfterValidator(_path)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -73,6 +80,25 @@ class _LimitsPart(_Part):
     refused_request_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
 
 
+class _TasksPart(_Part):
+    heartbeat_seconds: Seconds = 15.0
+    end_seconds: Seconds = 300.0
+    timeout_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    running: Annotated[int, Field(ge=0)] = 0
+    waiting: Annotated[int, Field(ge=0)] = 0
+    list_path: UrlPath = "/v1/images/tasks"
+
+    def terms(self) -> TaskTerms:
+        return TaskTerms(
+            heartbeat=self.heartbeat_seconds,
+            end=self.end_seconds,
+            timeout=self.timeout_seconds,
+            running=self.running,
+            waiting=self.waiting,
+            list_path=self.list_path,
+        )
+
+
 class _UpstreamPart(_Part):
     control_url: Url
 
@@ -93,6 +119,7 @@ class _TargetPart(_Part):
     roles: dict[str, _RolePart]
     timeouts: _TimeoutsPart = _TimeoutsPart()
     limits: _LimitsPart = _LimitsPart()
+    tasks: _TasksPart = _TasksPart()
     upstream: _UpstreamPart | None = None
     setup: _SetupPart | None = None
 
@@ -147,6 +174,7 @@ def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Ta
         concurrency=part.limits.concurrency,
         rate=part.limits.requests_per_second,
         timeouts=Timeouts(**part.timeouts.model_dump()),
+        tasks=part.tasks.terms(),
         body_cap=part.limits.response_bytes,
         body_limit=part.limits.refused_request_bytes,
         ca_file=str((path.parent / part.ca_file).resolve()) if part.ca_file else "",
@@ -280,6 +308,8 @@ def _known_keys(where: tuple[str, ...]) -> list[str]:
             model = _TimeoutsPart
         case ("limits",):
             model = _LimitsPart
+        case ("tasks",):
+            model = _TasksPart
         case ("upstream",):
             model = _UpstreamPart
         case ("setup",):

@@ -44,6 +44,27 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskTerms:
+    """What a target states about asynchronous image tasks; what it leaves open is not judged.
+
+    Attributes:
+        heartbeat: Seconds between two heartbeats of the event stream (F7.28).
+        end: Seconds that the suite waits for the end of a task.
+        timeout: Seconds after which the gateway gives a running task up; 0 when it does not say.
+        running: Tasks of one key that run at once; 0 when it does not say.
+        waiting: Tasks of one key that may wait for a place; 0 when it does not say.
+        list_path: Path of the list, which no page names (tension C5).
+    """
+
+    heartbeat: float = 15.0
+    end: float = 300.0
+    timeout: float = 0.0
+    running: int = 0
+    waiting: int = 0
+    list_path: str = "/v1/images/tasks"
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A gateway under test; holds no key.
 
@@ -59,6 +80,7 @@ class Target:
         concurrency: Requests under way at once, at most.
         rate: Requests started per second, at most; 0 means no limit.
         timeouts: Deadlines.
+        tasks: What it states about image tasks.
         body_cap: Bytes of a response body that are read, at most.
         body_limit: Bytes of a request body that the gateway promises to refuse; 0 when it promises none.
         ca_file: Certificates to trust, empty for the system's.
@@ -78,6 +100,7 @@ class Target:
     concurrency: int = 8
     rate: float = 0.0
     timeouts: Timeouts = Timeouts()
+    tasks: TaskTerms = TaskTerms()
     body_cap: int = 32 * 1024 * 1024
     body_limit: int = 0
     ca_file: str = ""

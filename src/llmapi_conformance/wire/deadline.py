@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Literal
 
 from llmapi_conformance.wire.message import Deadlines, FailureKind
@@ -52,6 +53,16 @@ class PhaseTimer:
         self.phase = "socket"
         self._set(self._deadlines.total)
 
+    def follow(self, idle: float, total: float) -> None:
+        """A stream without an end of its own begins: other limits hold for the rest, in seconds."""
+        self._deadlines = replace(self._deadlines, idle=idle, total=total)
+        self._end = self._loop.time() + total
+
+    @property
+    def all_spent(self) -> bool:
+        """Whether the limit of the whole has passed, rather than that of a phase."""
+        return self._loop.time() >= self._end
+
     def _set(self, seconds: float) -> None:
         if not self._timeout.expired():
             self._timeout.reschedule(min(self._loop.time() + seconds, self._end))
@@ -60,7 +71,7 @@ class PhaseTimer:
     def sentence(self) -> str:
         """What the passed deadline means."""
         limits = self._deadlines
-        if self._loop.time() >= self._end:
+        if self.all_spent:
             return f"{_MISSING[self.phase]} after {limits.total:g} s, the limit for the whole exchange"
         match self.phase:
             case "connect":

@@ -90,7 +90,8 @@ class HttpSender:
         """Send a request and take in the whole answer.
 
         A request that httpx2 would refuse or change (whitespace around a header value, a wrong ``Content-Length``,
-        ``Host`` not first), and a large one, goes out over a plain socket instead, byte for byte as given.
+        ``Host`` not first), a large one, and one whose answer is followed, go out over a plain socket instead, byte for
+        byte as given; so those who follow take no connection away from others.
 
         Returns:
             The answer, or why there is none: a server can't make this raise.
@@ -99,7 +100,7 @@ class HttpSender:
             Exception: Only what ``request.on_event`` raises.
         """
         headers = complete_headers(request, self.origin)
-        if not _library_can_send(request, headers):
+        if request.follower is not None or not _library_can_send(request, headers):
             return await self.send_raw(head_of(request, headers) + request.body, like=request)
         return await _Exchange(request, headers, self.origin, self._transport).run()
 

@@ -13,6 +13,7 @@ from llmapi_conformance.errors import TargetError
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Ending, Headers
+    from llmapi_conformance.wire.following import Follower
 
 OnEvent = Callable[[int], Awaitable[None]]
 """Called with 1 for the first server-sent event, 2 for the second, while the stream goes on."""
@@ -87,6 +88,7 @@ class WireRequest:
         body_limit: Most bytes of the response body that are read, before and after content decoding.
         abort_after_events: Hang up when that many server-sent events have arrived (0: when the head has).
         on_event: Awaited for each server-sent event as it arrives.
+        follower: Follows an answer that has no end of its own, and says when to hang up.
         bare: Whether to leave out ``User-Agent`` and ``Accept-Encoding: identity``, which are otherwise sent unless
             ``headers`` has its own.
     """
@@ -99,6 +101,7 @@ class WireRequest:
     body_limit: int = 64 * 1024 * 1024
     abort_after_events: int | None = None
     on_event: OnEvent | None = None
+    follower: Follower | None = field(default=None, repr=False)
     bare: bool = False
 
 

@@ -12,6 +12,7 @@ import h11
 from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.wire.deadline import PhaseTimer
 from llmapi_conformance.wire.failing import failure_of
+from llmapi_conformance.wire.following import overdue, read_body
 from llmapi_conformance.wire.message import (
     Origin,
     Outcome,
@@ -74,7 +75,8 @@ async def send_raw(
     Args:
         origin: Where to connect.
         data: The exact bytes.
-        like: Gives deadlines, limit, abort and callback; its method, target, headers and body are not looked at.
+        like: Gives deadlines, limit, abort, callback and follower; its method, target, headers and body are not looked
+            at.
         ssl_context: Needed for ``https``.
         take_over: Called when the answer is 101; the answer ends when it returns. Of the deadlines only that of the
             whole holds for it.
@@ -118,15 +120,14 @@ async def send_raw(
                 timer.upgraded()
                 await take_over(Upgraded(transport, pipe, reception, reader.arrived, reader.surplus, sent))
                 return reception.answer(Ending.COMPLETE, "", time.perf_counter() - sent, started_at)
-            timer.arrived()
-            return await reader.body(reception, timer, started_at)
+            return await read_body(reader, reception, timer, started_at)
     except TimeoutError:
         if not timeout.expired():  # a callback's own
             raise
         now = time.perf_counter() - sent
         if reception is None:
             return WireFailure(timer.failure, timer.sentence, now, started_at)
-        return reception.answer(Ending.TIMEOUT, timer.sentence, now, started_at)
+        return overdue(reception, timer, now, started_at)
     finally:
         if transport is not None:
             transport.abort()

@@ -167,17 +167,18 @@ class ResponseReader:
                 event = await self._next()
             except (OSError, h11.RemoteProtocolError) as error:
                 ending, detail = broken_body(error)
-                return reception.answer(ending, detail, self._now(), started_at)
+                return reception.answer(ending, detail, self.now(), started_at)
             if isinstance(event, h11.Data):
                 await reception.feed(self.arrived - self._sent, bytes(event.data))
                 timer.arrived()
             else:
                 surplus = len(self.surplus)
                 detail = f"{surplus} bytes follow the end of the response" if surplus else ""
-                return reception.answer(Ending.COMPLETE, detail, self._now(), started_at)
-        return reception.stopped(self._now(), started_at)
+                return reception.answer(Ending.COMPLETE, detail, self.now(), started_at)
+        return reception.stopped(self.now(), started_at)
 
-    def _now(self) -> float:
+    def now(self) -> float:
+        """Seconds since the request was sent."""
         return time.perf_counter() - self._sent
 
     async def _next(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:

@@ -12,6 +12,7 @@ from llmapi_conformance.wire.message import WireAnswer
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Headers
+    from llmapi_conformance.wire.following import Follower
     from llmapi_conformance.wire.message import WireRequest
 
 
@@ -44,6 +45,16 @@ class Reception:
         return self._head[0]
 
     @property
+    def follower(self) -> Follower | None:
+        """Who follows this answer."""
+        return self._request.follower
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    @property
     def headers(self) -> Headers:
         """As in ``WireAnswer``."""
         return self._head[2]
@@ -62,6 +73,8 @@ class Reception:
         if not decoded:
             return
         self._chunks.append((at, decoded))
+        if self.follower is not None:
+            self.follower.arrives(at, decoded)
         if self._counter is None:
             return
         for _ in range(self._counter.feed(decoded)):

@@ -130,8 +130,11 @@ def a_plain_answer_is_one_json_document(exchange: Exchange) -> Judgement:
 
 @oracle("HTTP-B01", on=ANY)
 def a_body_arrives_whole(exchange: Exchange) -> Judgement:
-    """The message framing is satisfied: no cut, reset or stall after the head (RFC 9112 section 8)."""
-    if exchange.response is None or exchange.response.ending is Ending.CAPPED:
+    """The message framing is satisfied: no cut, reset or stall after the head (RFC 9112 section 8).
+
+    A stream that we left never came to its end.
+    """
+    if exchange.response is None or exchange.response.ending in (Ending.CAPPED, Ending.LEFT):
         return
     if exchange.status == 413 and exchange.response.ending is Ending.RESET:
         return  # who refuses to read a body may close the connection under it (RFC 9110 section 15.5.14)
@@ -151,7 +154,7 @@ def content_length_is_the_length(exchange: Exchange) -> Judgement:
     length = exchange.header("content-length")
     if response is None or length is None or exchange.request.method == "HEAD" or response.status in (204, 304):
         return
-    if response.ending in (Ending.CAPPED, Ending.ABORTED, Ending.TIMEOUT):
+    if response.ending in (Ending.CAPPED, Ending.ABORTED, Ending.LEFT, Ending.TIMEOUT):
         return
     yield Examined("Content-Length")
     if not length.strip().isdecimal():
