@@ -32,6 +32,12 @@ def test_the_key_of_an_anthropic_group_is_accepted_in_each_header(
     judge(x_api_key_is_accepted_on_messages, anthropic_key_in_each_header)
 
 
+@clause("AUTH-H01", "AUTH-H02")
+def test_an_image_key_is_accepted_in_each_header(image_key_in_each_header: dict[str, Exchange]) -> None:
+    judge(bearer_is_accepted, image_key_in_each_header)
+    judge(compatible_headers_are_accepted, image_key_in_each_header)
+
+
 @clause("AUTH-H05", "AUTH-H06", "AUTH-H07", "AUTH-H08")
 def test_a_key_is_accepted_however_its_header_is_spelled(key_spelled_otherwise: dict[str, Exchange]) -> None:
     judge(header_names_are_read_in_any_case, key_spelled_otherwise)

@@ -23,6 +23,12 @@ def test_no_spelling_of_a_path_is_served_with_a_made_up_key(
         judge(another_spelling_of_the_path_opens_nothing, exchange)
 
 
+@clause("AUTH-B01")
+def test_no_spelling_of_the_path_of_a_task_is_served_without_a_key(other_spellings_of_a_task: list[Exchange]) -> None:
+    for exchange in other_spellings_of_a_task:
+        judge(another_spelling_of_the_path_opens_nothing, exchange)
+
+
 @clause("AUTH-B02")
 def test_no_disguise_is_served_without_a_key(disguised_calls: list[Exchange]) -> None:
     for exchange in disguised_calls:

@@ -28,6 +28,13 @@ def test_a_token_count_that_is_no_json_is_refused(count_not_json: Exchange) -> N
     judge(refusals.an_invalid_request_is_400, count_not_json)
 
 
+@clause("ERR-S01", "ERR-S03", "ERR-S06")
+def test_a_task_that_is_no_json_is_refused(task_not_json: Exchange) -> None:
+    judge(refusals.invalid_json_is_400, task_not_json)
+    judge(refusals.an_unreadable_body_is_refused, task_not_json)
+    judge(refusals.an_invalid_request_is_400, task_not_json)
+
+
 @clause("ERR-S03", "ERR-S06")
 def test_a_body_that_is_no_object_is_refused(body_no_object: Exchange) -> None:
     judge(refusals.an_unreadable_body_is_refused, body_no_object)
@@ -38,6 +45,18 @@ def test_a_body_that_is_no_object_is_refused(body_no_object: Exchange) -> None:
 def test_a_token_count_that_is_no_object_is_refused(count_no_object: Exchange) -> None:
     judge(refusals.an_unreadable_body_is_refused, count_no_object)
     judge(refusals.an_invalid_request_is_400, count_no_object)
+
+
+@clause("ERR-S03", "ERR-S06")
+def test_a_task_that_is_no_object_is_refused(task_no_object: Exchange) -> None:
+    judge(refusals.an_unreadable_body_is_refused, task_no_object)
+    judge(refusals.an_invalid_request_is_400, task_no_object)
+
+
+@clause("ERR-S14")
+def test_a_task_of_another_media_type_is_no_crash(task_of_another_media_type: list[Exchange]) -> None:
+    for exchange in task_of_another_media_type:
+        judge(refusals.an_awkward_request_is_no_crash, exchange)
 
 
 @clause("ERR-S02", "ERR-S04", "ERR-S06")

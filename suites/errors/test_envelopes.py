@@ -87,6 +87,11 @@ def test_a_refused_token_count_is_in_anthropics_envelope(count_missing: Exchange
     judge(errors.a_messages_error_is_in_its_own_envelope, count_missing)
 
 
+@clause("ERR-E01", "ERR-E02", "ERR-E10")
+def test_the_refusal_of_an_unreadable_task_is_a_readable_error(task_not_json: Exchange) -> None:
+    _judge((*BODY[:2], errors.a_task_error_is_in_a_known_envelope), task_not_json)
+
+
 @clause("ERR-E09")
 def test_a_success_holds_no_error(compressed_answers: dict[str, Exchange]) -> None:
     _judge((errors.a_success_holds_no_error,), compressed_answers["plain"], compressed_answers["models"])

@@ -13,18 +13,22 @@ if TYPE_CHECKING:
 
 @clause("ERR-M01", "ERR-M02", "ERR-P03")
 def test_a_wrong_method_is_refused(wrong_methods: list[Exchange]) -> None:
-    for exchange in wrong_methods:
-        judge(refusals.a_wrong_method_is_refused, exchange)
-        judge(refusals.a_405_names_the_methods, exchange)
-        judge(errors.an_answer_off_the_routes_is_json, exchange)
+    _judge_methods(wrong_methods)
+
+
+@clause("ERR-M01", "ERR-M02", "ERR-P03")
+def test_a_wrong_method_on_the_paths_of_tasks_is_refused(wrong_methods_of_tasks: list[Exchange]) -> None:
+    _judge_methods(wrong_methods_of_tasks)
 
 
 @clause("ERR-P01", "ERR-P02", "ERR-P03")
 def test_an_unknown_path_is_refused(unknown_paths: list[Exchange]) -> None:
-    for exchange in unknown_paths:
-        judge(refusals.an_unknown_path_is_refused, exchange)
-        judge(refusals.an_unknown_path_is_404, exchange)
-        judge(errors.an_answer_off_the_routes_is_json, exchange)
+    _judge_paths(unknown_paths)
+
+
+@clause("ERR-P01", "ERR-P02", "ERR-P03")
+def test_an_unknown_path_below_a_task_is_refused(unknown_paths_of_tasks: list[Exchange]) -> None:
+    _judge_paths(unknown_paths_of_tasks)
 
 
 @clause("ERR-L01", "ERR-L02", "ERR-L03")
@@ -35,6 +39,27 @@ def test_the_refusal_of_a_method_shows_nothing_from_behind_the_gateway(wrong_met
 @clause("ERR-L01", "ERR-L02", "ERR-L03")
 def test_the_refusal_of_a_path_shows_nothing_from_behind_the_gateway(unknown_paths: list[Exchange]) -> None:
     _judge_leaks(unknown_paths)
+
+
+@clause("ERR-L01", "ERR-L02", "ERR-L03")
+def test_the_refusals_of_task_paths_show_nothing_from_behind_the_gateway(
+    wrong_methods_of_tasks: list[Exchange], unknown_paths_of_tasks: list[Exchange]
+) -> None:
+    _judge_leaks([*wrong_methods_of_tasks, *unknown_paths_of_tasks])
+
+
+def _judge_methods(exchanges: list[Exchange]) -> None:
+    for exchange in exchanges:
+        judge(refusals.a_wrong_method_is_refused, exchange)
+        judge(refusals.a_405_names_the_methods, exchange)
+        judge(errors.an_answer_off_the_routes_is_json, exchange)
+
+
+def _judge_paths(exchanges: list[Exchange]) -> None:
+    for exchange in exchanges:
+        judge(refusals.an_unknown_path_is_refused, exchange)
+        judge(refusals.an_unknown_path_is_404, exchange)
+        judge(errors.an_answer_off_the_routes_is_json, exchange)
 
 
 def _judge_leaks(exchanges: list[Exchange]) -> None:

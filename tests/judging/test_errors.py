@@ -20,6 +20,7 @@ SHORT = {"error": {"type": "invalid_request_error", "message": "no"}}
 GOOGLE = {"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}
 PAGE = b"<html><body><h1>413 Request Entity Too Large</h1><hr>nginx</body></html>"
 CHAT: dict[str, Any] = {"operation": "createChatCompletion", "path": "/v1/chat/completions"}
+TASK: dict[str, Any] = {"operation": "getImageTask", "path": "/v1/images/tasks/1", "method": "GET"}
 HTML = (("content-type", "text/html"),)
 
 
@@ -79,7 +80,10 @@ CASES: list[tuple[Oracle, tuple[object, ...], tuple[object, ...]]] = [
         (error({**ANTHROPIC, "request_id": "req_2"}, headers=(("request-id", "req_1"),)),),
     ),
     (errors.a_chat_error_has_openais_four_members, (error(OPENAI, **CHAT),), (error(SHORT, **CHAT),)),
+    (errors.a_task_error_is_in_a_known_envelope, (error(SHORT, **TASK),), (error({"reason": "no"}, **TASK),)),
+    (errors.a_task_error_is_in_a_known_envelope, (error(OPENAI, **TASK),), (error({"detail": "no"}, **TASK),)),
     (errors.a_success_holds_no_error, (SERVED,), (exchange(body=OPENAI),)),
+    (errors.a_success_holds_no_error, (SERVED,), (exchange(body=SHORT, **TASK),)),
     (errors.a_success_holds_no_error, (SERVED,), (exchange(body=ANTHROPIC),)),
     (errors.a_failure_is_no_success_that_holds_an_error, (error(status=502),), (exchange(body=OPENAI),)),
     (
@@ -166,6 +170,11 @@ CASES: list[tuple[Oracle, tuple[object, ...], tuple[object, ...]]] = [
         (error(typed("api_error"), 502),),
     ),
 ]
+
+
+def test_the_error_of_a_failed_task_belongs_to_the_task() -> None:
+    failed = exchange(body={"id": "1", "status": "failed", **SHORT}, **TASK)
+    assert judged(errors.a_success_holds_no_error, failed) == (0, [])
 
 
 @pytest.mark.parametrize(("oracle", "conforming", "_"), CASES)

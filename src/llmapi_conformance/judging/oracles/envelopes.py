@@ -12,7 +12,7 @@ Envelope = Literal["anthropic", "openai", "openai_image", "google", "none"]
 """What a body is; ``openai`` has ``param`` or ``code``, ``openai_image`` is the documentation's short form without."""
 
 Family = Literal["anthropic", "openai", "openai_image", "google", "any"]
-"""What a route owes; ``any`` where no source says which."""
+"""What a route owes; ``any`` where no source says which: models, usage, image tasks (F9.12 tells the reasons alone)."""
 
 _FAMILIES: Final[dict[str, Family]] = {
     "createMessage": "anthropic",

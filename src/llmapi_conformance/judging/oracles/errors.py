@@ -17,8 +17,10 @@ from llmapi_conformance.judging.oracles.envelopes import (
     shape_of,
 )
 from llmapi_conformance.judging.oracles.http import JSON_ROUTES, TEXT_ROUTES, body_in_words
+from llmapi_conformance.judging.task_answer import CANCELLING, FOLLOWING, READING, SUBMITTING, task_of
 
 ERRORS: Final = On(outcome="error")
+LISTING: Final = "listImageTasks"
 MESSAGES_ROUTES: Final = ("createMessage", "countMessageTokens")
 
 # What error.type a status goes with (E-table). Where the documentation gives a status two meanings (F9.11: 403 for
@@ -105,6 +107,12 @@ def a_chat_error_is_in_its_own_envelope(exchange: Exchange) -> Judgement:
     yield from _in_the_envelope(exchange)
 
 
+@oracle("ERR-E10", on=On((*SUBMITTING, *READING, *CANCELLING, *FOLLOWING, LISTING), outcome="error"))
+def a_task_error_is_in_a_known_envelope(exchange: Exchange) -> Judgement:
+    """Errors of task routes are in the envelope of any protocol: their own was not seen (F9.10, F9.12)."""
+    yield from _in_the_envelope(exchange)
+
+
 def _in_the_envelope(exchange: Exchange) -> Judgement:
     if exchange.json is NOT_JSON:
         return
@@ -176,6 +184,8 @@ def a_success_holds_no_error(exchange: Exchange) -> Judgement:
         return
     if body.get("object") == "response":
         return  # one that failed says so in its own error member, with 200 (rule R-N1)
+    if task_of(exchange):
+        return  # the same of a task (TASK-L18)
     yield Examined("plain success")
     if body.get("type") == "error" or body.get("error"):
         yield Deviation("an error status when the body is an error", f"status {exchange.status} with {shape_of(body)}")

@@ -27,6 +27,8 @@ JSON_ROUTES: Final = (
     "getAntigravityModel",
     "generateAntigravityContent",
     "countAntigravityTokens",
+    "submitImageTask",
+    "getImageTask",
 )
 """Operations whose plain answer is one JSON document."""
 REQUEST_IDS: Final = ("request-id", "x-request-id")
