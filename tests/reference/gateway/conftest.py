@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from llmapi_conformance.reference.gateway import GatewaySettings, running_gateway
+from llmapi_conformance.reference.gateway import GatewaySettings, TaskSettings, running_gateway
 from llmapi_conformance.reference.upstream import UpstreamSettings, running_upstream
 from tests.reference.gateway.fake_upstream import fake_upstream
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MODEL = {"general:anthropic": "claude-sonnet-4-5", "general:openai": "gpt-5.1"}
 MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
 _PATIENCE = 20
+QUICK_TASKS = TaskSettings(heartbeat_seconds=0.2, timeout_seconds=1.5)
 
 
 class House:
@@ -51,11 +52,29 @@ class House:
         return self._sites[wanted]
 
     def start(self, **settings: Any) -> Site:
-        upstream = {"upstream_url": self.upstream.base_url, "upstream_key": self.upstream.provider_key}
-        gateway = self.run(self._stack.enter_async_context(running_gateway(GatewaySettings(**(upstream | settings)))))
+        gateway = self.run(self._stack.enter_async_context(running_gateway(self.settings(**settings))))
         site = Site(gateway, self.upstream)
         self._stack.callback(site.client.close)
         return site
+
+    def settings(self, **settings: Any) -> GatewaySettings:
+        usual: dict[str, Any] = {
+            "upstream_url": self.upstream.base_url,
+            "upstream_key": self.upstream.provider_key,
+            "tasks": QUICK_TASKS,
+        }
+        return GatewaySettings(**(usual | settings))
+
+    @contextlib.contextmanager
+    def standing(self, **settings: Any) -> Iterator[Site]:
+        """A gateway that is shut down when the block ends."""
+        block = running_gateway(self.settings(**settings))
+        site = Site(self.run(block.__aenter__()), self.upstream)
+        try:
+            yield site
+        finally:
+            site.client.close()
+            self.run(block.__aexit__(None, None, None))
 
     def fake(self, **settings: Any) -> tuple[Site, FakeUpstream]:
         """A gateway in front of an upstream that says what a test wants."""

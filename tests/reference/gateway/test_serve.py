@@ -35,6 +35,8 @@ def test_the_reference_serves_until_it_is_told_to_stop() -> None:
     try:
         assert {"base_url", "control_url", "upstream_url", "upstream_control_url", "keys", "models"} <= set(where)
         assert where["models"]["general:openai"] == ["gpt-5.1", "gpt-5.1-mini"]
+        terms = {"heartbeat_seconds": 1.0, "timeout_seconds": 6.0, "running": 2, "waiting": 12}
+        assert where["tasks"] == terms
         with httpx2.Client(trust_env=False) as client:
             listing = client.get(
                 f"{where['base_url']}/v1/models", headers={"x-api-key": where["keys"]["general:openai"]}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from llmapi_conformance.reference.upstream.pictures import picture_size
 from tests.reference.upstream.talking import (
     DECLARED_TOOLS,
     Document,
@@ -258,3 +260,41 @@ def test_an_image_model_draws_when_it_is_asked_for_a_picture(talk: Talk) -> None
     *_, drawn = answer["candidates"][0]["content"]["parts"]
     assert base64.b64decode(drawn["inlineData"]["data"]).startswith(b"\x89PNG")
     assert drawn["inlineData"]["mimeType"] == "image/png"
+
+
+@pytest.mark.parametrize("model", ["gemini-2.5-flash-image", "gemini-3.1-flash-image"])
+@pytest.mark.parametrize(
+    ("config", "pixels"),
+    [
+        ({}, (1024, 1024)),
+        ({"imageConfig": {"aspectRatio": "16:9"}}, (1376, 768)),
+        ({"imageConfig": {"imageSize": "2K"}, "responseModalities": ["IMAGE"]}, (2048, 2048)),
+        ({"image_config": {"image_size": "2K", "aspect_ratio": "2:3"}}, (1696, 2528)),
+        ({"responseModalities": ["TEXT"]}, None),
+    ],
+)
+def test_an_image_model_draws_in_the_size_that_is_asked_for(
+    talk: Talk, model: str, config: Document, pixels: tuple[int, int] | None
+) -> None:
+    answer = talk.gemini(content("a bottle", generationConfig=config), model=model).json()
+    parts = answer["candidates"][0]["content"]["parts"]
+    drawn = [base64.b64decode(part["inlineData"]["data"]) for part in parts if "inlineData" in part]
+    assert [picture_size(data) for data in drawn] == ([] if pixels is None else [pixels])
+
+
+def test_a_size_that_there_is_not_is_refused_and_a_filtered_picture_is_none(talk: Talk) -> None:
+    for config in ({"imageSize": "8K"}, {"aspectRatio": "7:1"}, {"imageSize": 1}):
+        body = content("x", generationConfig={"imageConfig": config})
+        assert talk.gemini(body, model="gemini-3.1-flash-image").status_code == 400
+    answer = talk.gemini(content("@upstream stop=filtered\nx"), model="gemini-3.1-flash-image").json()
+    assert "inlineData" not in json.dumps(answer)
+
+
+def test_directives_steer_a_picture_too(talk: Talk) -> None:
+    model = "gemini-2.5-flash-image"
+    started = time.monotonic()
+    assert talk.gemini(content("@upstream delay=150ms\nx"), model=model).status_code == 200
+    assert time.monotonic() - started >= 0.15
+    assert talk.gemini(content("@upstream status=504\nx"), model=model).status_code == 504
+    talk.release("picture")
+    assert talk.gemini(content("@upstream hold-until=picture\nx"), model=model).status_code == 200

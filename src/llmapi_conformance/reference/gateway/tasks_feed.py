@@ -106,10 +106,14 @@ class TaskEvents(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Send events until the client goes, which ends this call from outside."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
-            # Snapshots are taken in the same step in which listening begins, so nothing is lost or doubled in between.
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        if scope["method"] == "HEAD":
+            await send(start)
+        else:
+            # Snapshots are taken in the same step in which listening begins, so nothing is lost or doubled in between,
+            # and a client that has seen the head misses nothing of what it does from then on.
             with self._listen() as listener:
+                await send(start)
                 await self._send_all(listener, send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

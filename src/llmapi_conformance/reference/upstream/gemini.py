@@ -66,7 +66,7 @@ def whole_content(question: Question, script: Script) -> dict[str, Any]:
     if script.pieces or not script.calls:
         parts.append({"text": script.text})
     parts += [{"functionCall": {"name": call.name, "args": call.as_object(_PROTOCOL)}} for call in script.calls]
-    if question.details:
+    if _draws(question, script):
         parts.append(_picture(question))
     candidates = [_candidate(index, parts, _FINISH_REASONS[script.reason]) for index in range(question.choices)]
     return {"candidates": candidates, "usageMetadata": _usage(script, script.usage.output), **_tail(question)}
@@ -114,7 +114,7 @@ def _chunks(question: Question, script: Script) -> Iterator[Chunk]:
     """Return the chunks: one candidate after the other, the last chunk of each with its reason."""
     tail = _tail(question)
     parts = list(_streamed_parts(script))
-    if question.details:
+    if _draws(question, script):
         parts.append((Part.OTHER, _picture(question)))
     said = 0
     for index in range(question.choices):
@@ -140,6 +140,10 @@ def _streamed_parts(script: Script) -> Iterable[Chunk]:
     yield from ((Part.DELTA, {"text": piece}) for piece in script.pieces)
     for call in script.calls:
         yield Part.DELTA, {"functionCall": {"name": call.name, "args": call.as_object(_PROTOCOL)}}
+
+
+def _draws(question: Question, script: Script) -> bool:
+    return question.details is not None and script.reason is not EndReason.FILTERED
 
 
 def _picture(question: Question) -> dict[str, Any]:
