@@ -16,6 +16,8 @@ from llmapi_conformance.judging.oracles.usage import SMALLEST_AMOUNT, counters
 from llmapi_conformance.judging.oracles.websocket import DOCUMENTED_401, answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from llmapi_conformance.evidence.exchange import Exchange
 
 _SERVED: Final = On(
@@ -29,6 +31,10 @@ _SERVED: Final = On(
         "connectResponsesCodexAlias",
         "generateImageAlias",
         "editImageAlias",
+        "submitImageTaskAlias",
+        "getImageTaskAlias",
+        "cancelImageTaskAlias",
+        "streamImageTaskEventsAlias",
     ),
     outcome="any",
 )
@@ -75,6 +81,23 @@ def chat_without_v1_is_served(exchange: Exchange) -> Judgement:
 def images_without_v1_are_served(exchange: Exchange) -> Judgement:
     """POST /images/generations and /images/edits answer with images (fact F4.1)."""
     yield from _served(exchange)
+
+
+@oracle("ALI-R05")
+def tasks_without_v1_are_served(standard: Mapping[str, Exchange], alias: Mapping[str, Exchange]) -> Judgement:
+    """What a key does with its task by the standard paths it does by the aliases (fact F4.1).
+
+    Args:
+        standard: The answers of the standard paths, by what was done.
+        alias: Those of the aliases; a task that ended before it could be cancelled answers with 409.
+    """
+    for what, told in alias.items():
+        if what not in standard or not standard[what].succeeded:
+            continue
+        yield Examined("alias of the tasks")
+        ended = told.status == 409 and told.operation == "cancelImageTaskAlias"
+        if (not told.succeeded and not ended) or _is_page(told):
+            yield Deviation(f"{told.request.method} {told.request.path} served", answer(told), exchange=told)
 
 
 @oracle("ALI-R06")
