@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from llmapi_conformance.evidence.exchange import NOT_JSON, Ending, Exchange, decode_json
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
+from llmapi_conformance.judging.task_answer import FOLLOWING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,9 +107,12 @@ def no_named_event_goes_without_data(exchange: Exchange) -> Judgement:
 
 @oracle("HTTP-F06", on=STREAMS)
 def a_stream_has_no_id_or_retry_fields(exchange: Exchange) -> Judgement:
-    """``id`` and ``retry`` belong to reconnecting, which these APIs do not do (S9); some clients stumble over them."""
+    """``id`` and ``retry`` belong to reconnecting, which these APIs do not do (S9); some clients stumble over them.
+
+    A listener of task events does reconnect: TASK-E11 speaks of those.
+    """
     events = stream_of(exchange)
-    if events is None:
+    if events is None or exchange.operation in FOLLOWING:
         return
     yield Examined("stream")
     if events.retries:
@@ -132,8 +136,11 @@ def a_stream_has_no_unknown_fields(exchange: Exchange) -> Judgement:
 
 @oracle("HTTP-F08", on=STREAMS)
 def a_stream_brings_an_event(exchange: Exchange) -> Judgement:
-    """A stream that ends as told has at least one event: clients take an empty one for a success without content."""
-    if exchange.media_type != "text/event-stream" or not exchange.complete:
+    """A stream that ends as told has at least one event: clients take an empty one for a success without content.
+
+    A stream of task events has none as long as no task is active; that it ends at all is judged by TASK-E17.
+    """
+    if exchange.media_type != "text/event-stream" or not exchange.complete or exchange.operation in FOLLOWING:
         return
     yield Examined("stream")
     if exchange.json is NOT_JSON and not exchange.events.events:

@@ -1,0 +1,280 @@
+"""What a listener must have heard of tasks that other answers tell of: snapshots, changes, heartbeats (F7.23 to F7.28).
+
+The answers that prove what became of a task are submissions, readings and cancellings, in the order in which they were
+sent. A stream that ended before something was due proves nothing about it; that it ended is a finding of TASK-E17.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from llmapi_conformance.contract.tasks import task_contract
+from llmapi_conformance.judging.chat_answer import shown
+from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
+from llmapi_conformance.judging.task_answer import CANCELLING, heard_view, ids_of
+from llmapi_conformance.judging.task_events import (
+    GRACE,
+    active_at_opening,
+    answered_at,
+    finished_before,
+    first_heard,
+    follows,
+    opened_at,
+    seconds_open,
+    states_of,
+    submissions,
+    submitted_after_opening,
+    was_open,
+)
+from llmapi_conformance.judging.upstream_log import log_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.judging.task_answer import View
+
+JUST_OPENED: Final = 0.5
+"""Seconds after its opening within which a stream may have missed what another one told."""
+_RAN: Final = ("running", "succeeded")
+
+
+@oracle("TASK-E03")
+def a_stream_follows_tasks_submitted_later(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
+    """A task that is submitted while somebody listens is heard of (F7.23)."""
+    if not follows(listener):
+        return
+    heard = first_heard(listener)
+    for task_id, one in submitted_after_opening(listener, answers):
+        if task_id in heard:
+            yield Examined("task submitted while somebody listened")
+        elif was_open(listener, answered_at(one)):
+            yield Examined("task submitted while somebody listened")
+            later = one.started_at - opened_at(listener)
+            wanted = f"an event of task {shown(task_id)}, submitted {later:.1f} s after the stream began"
+            yield Deviation(wanted, f"{_events_in_words(listener)}, none of that task", None, listener)
+
+
+@oracle("TASK-E05")
+def active_tasks_are_told_first(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
+    """Snapshots of the active tasks come at once, and before events of others (F7.25)."""
+    yield from _snapshots(listener, answers)
+
+
+@oracle("TASK-E06")
+def finished_tasks_are_not_told(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
+    """What had ended before the stream was asked for is not in it (F7.26)."""
+    yield from _nothing_finished(listener, answers)
+
+
+@oracle("TASK-E13")
+def who_comes_back_hears_of_active_tasks_only(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
+    """A later stream of one who has listened before begins like any other (F7.25, F7.26)."""
+    yield from _snapshots(listener, answers)
+    yield from _nothing_finished(listener, answers)
+
+
+@oracle("TASK-E08")
+def each_change_of_a_task_is_told(
+    listener: Exchange, answers: Sequence[Exchange], logs: Sequence[Exchange] = ()
+) -> Judgement:
+    """An event on creation, at the start of running and at the end (F7.27).
+
+    The event on creation is the first one, whatever state it tells: a gateway with a free place may have no queue. A
+    task of which nothing at all was heard belongs to TASK-E03.
+
+    Args:
+        listener: The stream.
+        answers: See the module.
+        logs: What our upstream received under the nonces of the tasks, where it is there.
+    """
+    if not follows(listener):
+        return
+    began = _seen_by_the_upstream(logs, answers)
+    for task_id, one in submitted_after_opening(listener, answers):
+        sights = heard_view(listener, task_id)
+        if not sights:
+            continue
+        yield Examined("creation of a task")
+        late = sights[0].at - answered_at(one)
+        if late > GRACE:
+            found = f"nothing for {late:.1f} s, then {shown(sights[0].status)}"
+            yield Deviation(f"an event when task {shown(task_id)} was created", found, sights[0].span, listener)
+        yield from _start(listener, task_id, sights, answers, ran=task_id in began)
+        yield from _end(listener, task_id, sights, answers)
+
+
+@oracle("TASK-E09")
+def a_heartbeat_keeps_coming(listener: Exchange, every: float) -> Judgement:
+    """The comment ``: heartbeat`` comes about every 15 s, or as often as the target states (F7.28).
+
+    "About" is taken to be at most twice as long, and a second; oftener is legal, and so are other comments.
+    """
+    if not follows(listener):
+        return
+    wanted, longest = task_contract().heartbeat, 2 * every + 1.0
+    beats = [one for one in listener.events.comments if one.text.removeprefix(" ") == wanted]
+    opened = opened_at(listener) - listener.started_at
+    last, place = opened, 0
+    for beat in beats:
+        yield Examined("pause before a heartbeat")
+        if beat.at - last > longest:
+            found = f"nothing for {beat.at - last:.1f} s"
+            yield Deviation(f"': {wanted}' within {longest:g} s", found, (place, beat.start + 1), listener)
+        last, place = beat.at, beat.start
+    if (rest := opened + seconds_open(listener) - last) > longest:
+        yield Examined("pause without a heartbeat")
+        others = sorted({shown(f":{one.text}", 40) for one in listener.events.comments} - {shown(f": {wanted}")})
+        found = f"none in the last {rest:.1f} s" + (f", but comments {', '.join(others[:3])}" if others else "")
+        yield Deviation(f"': {wanted}' within {longest:g} s", found, None, listener)
+
+
+@oracle("TASK-E12")
+def each_stream_brings_all_events(listeners: Sequence[Exchange]) -> Judgement:
+    """What one stream of a key tells while another is open, the other tells as well (F7.23).
+
+    Two streams may be told at different times and may say the same state twice, so tasks and their ends are compared.
+    """
+    for one in listeners:
+        for other in listeners:
+            if one is not other and follows(one) and follows(other):
+                yield from _brings_what(one, other)
+
+
+@oracle("TASK-E14")
+def a_listener_that_leaves_changes_no_task(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
+    """A task goes on when one who heard of it hangs up (F7.23).
+
+    It is looked at where another task of the same script succeeded, so that only the leaving tells the two apart.
+    """
+    cancelled = {
+        one.request.path.removesuffix("/cancel").rpartition("/")[2] for one in answers if one.operation in CANCELLING
+    }
+    final = task_contract().final
+    for task_id, _ in submissions(answers):
+        sights = heard_view(listener, task_id)
+        if not sights or sights[-1].final or task_id in cancelled:
+            continue
+        later = [
+            (status, one) for status, one in states_of(answers, task_id) if one.started_at >= answered_at(listener)
+        ]
+        if not later or not _another_succeeded(answers, task_id):
+            continue
+        yield Examined("task that went on without its listener")
+        for status, one in later:
+            if status in final and status not in ("succeeded", "timeout"):
+                wanted = f"task {shown(task_id)} as it was, {shown(sights[-1].status)}, or succeeded"
+                yield Deviation(wanted, f"{shown(status)} after its listener had left", None, one)
+                break
+
+
+def _snapshots(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
+    if not follows(listener):
+        return
+    sights, heard = heard_view(listener), first_heard(listener)
+    active = active_at_opening(listener, answers)
+    others = {task_id for task_id, _ in submitted_after_opening(listener, answers)}
+    others.update(finished_before(listener, answers))
+    ahead = min((heard[task_id] for task_id in others if task_id in heard), default=len(sights))
+    for task_id in active:
+        number = heard.get(task_id)
+        if number is None and not was_open(listener, opened_at(listener)):
+            continue
+        yield Examined("task that was active when the stream began")
+        wanted = f"a snapshot of task {shown(task_id)} at once"
+        if number is None:
+            yield Deviation(wanted, f"{_events_in_words(listener)}, none of that task", None, listener)
+        elif (late := sights[number].at - opened_at(listener)) > GRACE:
+            found = f"first heard of after {late:.1f} s, as {shown(sights[number].status)}"
+            yield Deviation(wanted, found, sights[number].span, listener)
+        elif number > ahead:
+            found = f"an event of task {shown(sights[ahead].task.get('id'))} first, which was not active then"
+            yield Deviation(
+                f"a snapshot of task {shown(task_id)} before anything else", found, sights[ahead].span, listener
+            )
+
+
+def _nothing_finished(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
+    if not follows(listener):
+        return
+    sights, heard = heard_view(listener), first_heard(listener)
+    finished = finished_before(listener, answers)
+    others = heard.keys() - set(finished)  # an event of another task: the snapshots are over, or have begun
+    if not others and not was_open(listener, opened_at(listener)):
+        return
+    for task_id in finished:
+        yield Examined("task that had finished before the stream began")
+        if task_id in heard:
+            sight = sights[heard[task_id]]
+            wanted = f"no event of task {shown(task_id)}, which had finished before"
+            yield Deviation(wanted, f"an event that says {shown(sight.status)}", sight.span, listener)
+
+
+def _start(listener: Exchange, task_id: str, sights: View, answers: Sequence[Exchange], *, ran: bool) -> Judgement:
+    """Judge that the start of running was told, of a task that is known to have run."""
+    read = next((one for status, one in states_of(answers, task_id) if status in _RAN), None)
+    told = any(sight.status == "running" for sight in sights)
+    over = next((sight for sight in sights if sight.final), None)
+    ran = ran or read is not None or any(sight.status in _RAN for sight in sights)
+    due = over is not None or (read is not None and was_open(listener, answered_at(read)))
+    if not ran or not (told or due):
+        return
+    yield Examined("start of a task")
+    if not told:
+        found = f"{', '.join(shown(sight.status) for sight in sights)}"
+        yield Deviation(f"an event when task {shown(task_id)} began to run", found, (over or sights[-1]).span, listener)
+
+
+def _end(listener: Exchange, task_id: str, sights: View, answers: Sequence[Exchange]) -> Judgement:
+    """Judge that the end was told, of a task that is known to have ended."""
+    final = task_contract().final
+    if any(sight.final for sight in sights):
+        yield Examined("end of a task")
+        return
+    read = next(((status, one) for status, one in states_of(answers, task_id) if status in final), None)
+    if read is not None and was_open(listener, answered_at(read[1])):
+        yield Examined("end of a task")
+        found = f"{', '.join(shown(sight.status) for sight in sights)}, and nothing more"
+        yield Deviation(f"an event when task {shown(task_id)} ended as {read[0]}", found, sights[-1].span, listener)
+
+
+def _brings_what(one: Exchange, other: Exchange) -> Judgement:
+    """Judge that a stream brings the tasks, and their ends, that another told of while it was open."""
+    told: dict[str, bool] = {}
+    for sight in heard_view(one):
+        if sight.at > opened_at(other) + JUST_OPENED and was_open(other, sight.at):
+            for task_id in ids_of(sight.task):
+                told[task_id] = told.get(task_id, False) or sight.final
+    for task_id, ended in told.items():
+        yield Examined("task that another stream told of")
+        sights = heard_view(other, task_id)
+        name = f"{'the end' if ended else 'an event'} of task {shown(task_id)}, which another stream of the key told"
+        if not sights:
+            yield Deviation(name, f"{_events_in_words(other)}, none of that task", None, other)
+        elif ended and not any(sight.final for sight in sights):
+            found = ", ".join(shown(sight.status) for sight in sights)
+            yield Deviation(name, f"{found}, and nothing more", sights[-1].span, other)
+
+
+def _another_succeeded(answers: Sequence[Exchange], task_id: str) -> bool:
+    return any(
+        status == "succeeded"
+        for other, _ in submissions(answers)
+        if other != task_id
+        for status, _ in states_of(answers, other)
+    )
+
+
+def _seen_by_the_upstream(logs: Sequence[Exchange], answers: Sequence[Exchange]) -> set[str]:
+    """Tasks whose nonce the upstream received: the log's address names the nonce, the task's prompt holds it."""
+    nonces = [log.request.target.rpartition("nonce=")[2] for log in logs if log_entries(log)]
+    return {
+        task_id
+        for task_id, one in submissions(answers)
+        if any(nonce and f"nonce={nonce}".encode() in one.request.body for nonce in nonces)
+    }
+
+
+def _events_in_words(listener: Exchange) -> str:
+    count = len(listener.events.events)
+    return f"{count} event{'' if count == 1 else 's'} in {seconds_open(listener):.1f} s"
