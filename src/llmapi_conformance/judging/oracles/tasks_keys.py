@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.evidence.exchange import NOT_JSON
+from llmapi_conformance.evidence.tasks import holder_of
 from llmapi_conformance.judging.chat_answer import shown, string
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
 from llmapi_conformance.judging.oracles.images import answer_in_words
@@ -36,34 +37,36 @@ _PER_REQUEST: Final = frozenset({"request_id", "requestid", "trace_id", "timesta
 @oracle("TASK-P03", on=On(operations=SUBMITTING, mode="plain", outcome="any"))
 def a_general_key_submits_no_task(exchange: Exchange) -> Judgement:
     """Tasks need an image key (F2.5, F7.2)."""
-    if not exchange.role.startswith(_GENERAL):
+    if not holder_of(exchange).role.startswith(_GENERAL):
         return
     yield Examined("submission with a general key")
     if not 400 <= exchange.status < 500:
-        yield Deviation(f"4xx for {exchange.role}", answer_in_words(exchange), opening(exchange))
+        yield Deviation(f"4xx for a key of {holder_of(exchange).role}", answer_in_words(exchange), opening(exchange))
 
 
 @oracle("TASK-D07", on=On(operations=(*READING, "listImageTasks"), mode="plain", outcome="any"))
 def a_general_key_reads_no_task(exchange: Exchange) -> Judgement:
     """Reading tasks is what the image key is for (F2.4); a list without tasks tells nothing."""
-    if not exchange.role.startswith(_GENERAL):
+    if not holder_of(exchange).role.startswith(_GENERAL):
         return
     if exchange.refused or task_of(exchange) or listed_tasks(exchange):
         yield Examined("reading with a general key")
     if task_of(exchange) or listed_tasks(exchange):
-        yield Deviation(f"no task for {exchange.role}", answer_in_words(exchange), opening(exchange))
+        yield Deviation(
+            f"no task for a key of {holder_of(exchange).role}", answer_in_words(exchange), opening(exchange)
+        )
 
 
 @oracle("TASK-E02", on=On(operations=FOLLOWING, mode="stream", outcome="any"))
 def a_general_key_is_told_of_no_task(exchange: Exchange) -> Judgement:
     """Refused, or a stream without tasks (F2.6, F7.22, tension C11); whether any was there to be told is not known."""
-    if not exchange.role.startswith(_GENERAL):
+    if not holder_of(exchange).role.startswith(_GENERAL):
         return
     told = heard_view(exchange) if exchange.succeeded else ()
     if exchange.refused or told:
         yield Examined("events for a general key")
     if told:
-        yield Deviation(f"no event for {exchange.role}", shown(told[0].task), told[0].span)
+        yield Deviation(f"no event for a key of {holder_of(exchange).role}", shown(told[0].task), told[0].span)
 
 
 @oracle("TASK-E02")
@@ -80,7 +83,7 @@ def a_general_key_hears_of_no_living_task(submitted: Exchange, own: Exchange, he
     yield Examined("events for a general key while a task lives")
     told = heard_view(heard) if heard.succeeded else ()
     if told:
-        yield Deviation(f"no event for {heard.role}", shown(told[0].task), told[0].span, heard)
+        yield Deviation(f"no event for a key of {holder_of(heard).role}", shown(told[0].task), told[0].span, heard)
 
 
 @oracle("TASK-P25")
