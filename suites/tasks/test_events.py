@@ -11,6 +11,8 @@ from llmapi_conformance.judging.oracles import tasks_events as stream
 from llmapi_conformance.judging.oracles import tasks_heard as heard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmapi_conformance.evidence.exchange import Exchange
 
 EVENTS = (
@@ -37,6 +39,28 @@ def test_a_task_that_is_submitted_meanwhile_is_heard_of_at_each_change(task_hear
     listener, answers = task_heard["listeners"][name], task_heard["answers"]
     judge(heard.a_stream_follows_tasks_submitted_later, listener, answers)
     judge(heard.each_change_of_a_task_is_told, listener, answers, task_heard["logs"])
+
+
+@clause("TASK-E03", "TASK-E08")
+def test_a_task_is_heard_of_from_its_submission_to_its_success(task_followed: dict[str, Any]) -> None:
+    _heard(task_followed, task_followed["first"])
+
+
+@clause("TASK-E03", "TASK-E08")
+def test_a_task_is_heard_of_from_its_submission_to_its_failure(task_failed: dict[str, Any]) -> None:
+    _heard(task_failed, logs=[task_failed["asked"]])
+
+
+@clause("TASK-E03", "TASK-E08")
+def test_a_task_is_heard_of_from_its_submission_to_its_timeout(task_timed_out: dict[str, Any]) -> None:
+    _heard(task_timed_out, logs=[task_timed_out["asked"]])
+
+
+@clause("TASK-E03", "TASK-E08")
+def test_each_of_twelve_tasks_is_heard_of(task_twelve: dict[str, Any]) -> None:
+    answers = [*task_twelve["submitted"], *(one for readings in task_twelve["readings"] for one in readings)]
+    judge(heard.a_stream_follows_tasks_submitted_later, task_twelve["listener"], answers)
+    judge(heard.each_change_of_a_task_is_told, task_twelve["listener"], answers)
 
 
 @clause("TASK-E05", "TASK-E06")
@@ -73,3 +97,10 @@ def test_a_heartbeat_keeps_a_quiet_connection_alive(task_heartbeat: dict[str, An
 def test_the_path_of_the_events_is_never_a_task_id(task_events_path: dict[str, Exchange]) -> None:
     for one in task_events_path.values():
         judge(stream.the_path_of_the_events_is_no_task_id, one)
+
+
+def _heard(life: dict[str, Any], *more: Exchange, logs: Sequence[Exchange] = ()) -> None:
+    """A life that one listener followed from before its submission."""
+    answers = [life["submitted"], *more, *life["readings"], *life["after"], life["cancel"], life["last"]]
+    judge(heard.a_stream_follows_tasks_submitted_later, life["listener"], answers)
+    judge(heard.each_change_of_a_task_is_told, life["listener"], answers, logs)

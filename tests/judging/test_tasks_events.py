@@ -74,8 +74,8 @@ def test_a_stream_without_an_event_is_legal(oracle: Oracle) -> None:
     assert judged(oracle, listener(HEARTBEAT, left=20))[1] == []
 
 
-JSON = {"headers": JSON_HEADERS, "ending": Ending.COMPLETE}
-PAGE = {"headers": (("content-type", "text/html"),), "ending": Ending.COMPLETE}
+JSON: dict[str, Any] = {"headers": JSON_HEADERS, "ending": Ending.COMPLETE}
+PAGE: dict[str, Any] = {"headers": (("content-type", "text/html"),), "ending": Ending.COMPLETE}
 BROKEN: list[tuple[Oracle, Exchange]] = [
     (oracles.task_events_are_an_event_stream, listener(*LIFE, left=2, headers=(("content-type", "text/plain"),))),
     (oracles.task_events_are_an_event_stream, listener(*LIFE, left=2, headers=())),
@@ -90,7 +90,7 @@ BROKEN: list[tuple[Oracle, Exchange]] = [
     (oracles.the_data_of_an_event_is_one_line_with_a_task, listener((EVENT, [task()]))),
     (oracles.the_data_of_an_event_is_one_line_with_a_task, listener((EVENT, "no JSON"))),
     (oracles.the_data_of_an_event_is_one_line_with_a_task, listener((EVENT, {"task": task()}))),
-    (oracles.the_data_of_an_event_is_one_line_with_a_task, listener((EVENT, task(status=None)))),
+    (oracles.the_data_of_an_event_is_one_line_with_a_task, listener((EVENT, task() | {"status": None}))),
     (oracles.the_data_of_an_event_is_one_line_with_a_task, listener((EVENT, task(task_id="")))),
     (oracles.task_events_have_neither_id_nor_retry, listener(bytes_of(task(), event=f"id: 7\nevent: {EVENT}\n"))),
     (oracles.task_events_have_neither_id_nor_retry, listener(b"retry: 3000\n\n", task())),
@@ -135,7 +135,7 @@ def test_a_task_in_the_place_of_the_stream_was_taken_for_an_id() -> None:
 
 
 def test_who_asks_for_json_may_get_a_list_or_a_refusal() -> None:
-    accepts = {"request_headers": (("Accept", "application/json"),)}
+    accepts: dict[str, Any] = {"request_headers": (("Accept", "application/json"),)}
     answers = [
         listener(json.dumps({"object": "list", "data": [task()]}).encode(), **JSON, **accepts),
         listener(**bad(406, "not_acceptable"), ending=Ending.COMPLETE, **accepts),

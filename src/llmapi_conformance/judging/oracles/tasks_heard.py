@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from llmapi_conformance.judging.task_answer import View
 
 JUST_OPENED: Final = 0.5
-"""Seconds after its opening within which a stream may have missed what another one told."""
+"""Seconds after its opening within which a stream without an event may have missed what another one told."""
 _RAN: Final = ("running", "succeeded")
 
 
@@ -240,20 +240,25 @@ def _end(listener: Exchange, task_id: str, sights: View, answers: Sequence[Excha
 
 def _brings_what(one: Exchange, other: Exchange) -> Judgement:
     """Judge that a stream brings the tasks, and their ends, that another told of while it was open."""
-    told: dict[str, bool] = {}
-    for sight in heard_view(one):
-        if sight.at > opened_at(other) + JUST_OPENED and was_open(other, sight.at):
-            for task_id in ids_of(sight.task):
-                told[task_id] = told.get(task_id, False) or sight.final
-    for task_id, ended in told.items():
-        yield Examined("task that another stream told of")
-        sights = heard_view(other, task_id)
-        name = f"{'the end' if ended else 'an event'} of task {shown(task_id)}, which another stream of the key told"
-        if not sights:
-            yield Deviation(name, f"{_events_in_words(other)}, none of that task", None, other)
-        elif ended and not any(sight.final for sight in sights):
-            found = ", ".join(shown(sight.status) for sight in sights)
-            yield Deviation(name, f"{found}, and nothing more", sights[-1].span, other)
+    begun = min((sight.at for sight in heard_view(other)), default=opened_at(other) + JUST_OPENED)
+    begun = min(begun, opened_at(other) + JUST_OPENED)
+    told = [(task_id, sight) for sight in heard_view(one) for task_id in sorted(ids_of(sight.task))]
+    for task_id in dict.fromkeys(task_id for task_id, _ in told):
+        own = heard_view(other, task_id)
+        due = [sight for found, sight in told if found == task_id and begun < sight.at and was_open(other, sight.at)]
+        ended = any(sight.final for sight in due)
+        if own and (any(sight.final for sight in own) or not ended):
+            yield Examined("task that two streams told of")
+        elif due:
+            yield Examined("task that another stream told of")
+            found = ", ".join(shown(sight.status) for sight in own)
+            what = "the end" if own else "an event"
+            yield Deviation(
+                f"{what} of task {shown(task_id)}, which another stream of the key told",
+                f"{found}, and nothing more" if own else f"{_events_in_words(other)}, none of that task",
+                own[-1].span if own else None,
+                other,
+            )
 
 
 def _another_succeeded(answers: Sequence[Exchange], task_id: str) -> bool:
