@@ -7,6 +7,7 @@ import pytest
 
 from llmapi_conformance.contract.access import AccessMatrix, Allow, Deny, Unspecified, load_access
 from llmapi_conformance.contract.clauses import Clause, load_clauses
+from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.judging.oracle import Deviation, Examined, Oracle
 from llmapi_conformance.judging.oracles import access
 from tests.judging.build import exchange
@@ -112,6 +113,14 @@ def test_an_image_key_that_is_told_of_the_end_of_its_task_was_let_in(matrix: Acc
     assert judged(oracle, matrix, at("image:batch", "cancelImageTask", 409)) == (1, [])
     assert len(judged(oracle, matrix, at("image:batch", "cancelImageTask", 404))[1]) == 1
     assert len(judged(oracle, matrix, at("image:batch", "getImageTask", 409))[1]) == 1
+
+
+def test_a_stream_that_brought_nothing_before_we_left_proves_nothing(matrix: AccessMatrix) -> None:
+    oracle = access.what_the_group_has_is_served
+    for body, examined in ((b": heartbeat\n\n", 1), (b"", 0)):
+        one = at("image:batch", "streamImageTaskEvents", 200, body, mode="stream", ending=Ending.LEFT)
+        assert judged(oracle, matrix, one) == (examined, [])
+    assert len(judged(oracle, matrix, at("image:batch", "streamImageTaskEvents", 403, b"", mode="stream"))[1]) == 1
 
 
 def test_a_general_key_that_is_told_of_the_end_of_a_task_was_let_in(matrix: AccessMatrix) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.judging.oracle import Deviation, Examined, Oracle
 from llmapi_conformance.judging.oracles import auth
 from tests.judging.build import exchange
@@ -65,6 +66,14 @@ def test_a_key_that_every_header_carries_passes(oracle: Oracle, good: int) -> No
 )
 def test_a_header_that_carries_no_key_is_told(oracle: Oracle, statuses: tuple[int, int, int]) -> None:
     assert len(judged(oracle, in_each_header(*statuses))[1]) == 1
+
+
+def test_a_stream_that_brought_nothing_before_we_left_proves_no_header() -> None:
+    silent = {
+        header: exchange(operation="streamImageTaskEvents", mode="stream", ending=Ending.LEFT) for header in HEADERS
+    }
+    for oracle in (auth.bearer_is_accepted, auth.compatible_headers_are_accepted):
+        assert judged(oracle, silent) == (0, [])
 
 
 def test_a_call_that_fails_alike_in_every_header_says_nothing_about_headers() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.contract.tasks import task_contract
+from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.judging.chat_answer import array, string
 from llmapi_conformance.judging.image_answer import Picture, decoded
 from llmapi_conformance.judging.message_answer import object_of
@@ -92,6 +93,11 @@ def heard_view(stream: Exchange, task_id: str = "") -> View:
         for event in stream.events.events
         if (task := event.payload()) and ids_of(task) and (not task_id or task_id in ids_of(task))
     )
+
+
+def heard_nothing(exchange: Exchange) -> bool:
+    """Whether a stream was left before anything of it came: no proof that it was meant for this listener."""
+    return exchange.ending is Ending.LEFT and not exchange.body
 
 
 def listed_tasks(exchange: Exchange) -> list[Task] | None:

@@ -11,6 +11,7 @@ from llmapi_conformance.contract.clauses import Basis, Level
 from llmapi_conformance.evidence.exchange import NOT_JSON, Exchange
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.envelopes import error_message, error_type, fits, name_of, shape_of
+from llmapi_conformance.judging.task_answer import heard_nothing
 
 _LONGEST_QUOTE: Final = 160
 _SERVED: Final = {
@@ -249,6 +250,8 @@ def a_tenant_sees_only_its_own_usage(
 def _judge_cell(clause: str, matrix: AccessMatrix, exchange: Exchange) -> Judgement:
     cell = matrix.cell(exchange.role, exchange.operation)
     if clause_of(exchange.role, exchange.operation, cell) != clause:
+        return
+    if isinstance(cell, Allow) and heard_nothing(exchange):
         return
     yield Examined("cell of the access matrix")
     if isinstance(cell, Allow) and not _served(exchange):

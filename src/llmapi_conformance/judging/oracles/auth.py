@@ -17,6 +17,7 @@ from llmapi_conformance.judging.oracles.envelopes import (
     shape_of,
 )
 from llmapi_conformance.judging.oracles.secrets import key_leaks
+from llmapi_conformance.judging.task_answer import heard_nothing
 
 BEARER: Final = "Authorization"
 X_API_KEY: Final = "x-api-key"
@@ -232,6 +233,8 @@ def head_and_options_are_answered(exchange: Exchange) -> Judgement:
 def _accepted(answers: Answers, header: str) -> Judgement:
     """A 401 is a refusal of the key; any other failure is one only where another header did better."""
     exchange = answers[header]
+    if heard_nothing(exchange):
+        return
     if exchange.succeeded:
         yield Examined("valid key")
     elif exchange.status == 401 or any(other.succeeded for other in answers.values()):
