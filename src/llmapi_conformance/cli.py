@@ -20,17 +20,20 @@ from rich.table import Table
 from rich.text import Text
 
 from llmapi_conformance import __version__, pytest_plugin
+from llmapi_conformance.cleaning import clean_up
 from llmapi_conformance.contract.clauses import Clause, Status
 from llmapi_conformance.contract.contract import load_contract
 from llmapi_conformance.errors import ConformanceError, ContractError, RecordingError, TargetError
 from llmapi_conformance.evidence.har import to_har
 from llmapi_conformance.evidence.recording import read_recording
+from llmapi_conformance.reporting.document import tasks_document
 from llmapi_conformance.reporting.terminal import (
     console_for_people,
     print_coverage,
     print_plan,
     print_reference,
     print_summary,
+    print_tasks,
 )
 from llmapi_conformance.run import EMBEDDED, Request, Run
 from llmapi_conformance.tree import tree
@@ -167,6 +170,25 @@ def judge(
     """Judge a recording again, without any network. Exit status as for run."""
     conformance = Run(Request(report_dir=report_dir or _new_report_dir(), replay=str(recording)))
     raise typer.Exit(_conduct(conformance, str(conformance.selection.get("keyword", ""))))
+
+
+@app.command()
+@_plainly
+def cleanup(
+    recording: Annotated[
+        Path, typer.Argument(help="The recording.jsonl of a run that left image tasks, torn or whole.")
+    ],
+    *,
+    target: Annotated[
+        Path, typer.Option("--target", "-t", metavar="FILE", help="The target file that the run was made with.")
+    ],
+) -> None:
+    """End the image tasks that a run left, say after a crash. Exit status 0 when all have ended, 2 otherwise."""
+    submitted = clean_up(recording, target)
+    print_tasks(console_for_people(), tasks_document(submitted))
+    if not submitted.tasks:
+        console_for_people().print("no image task was submitted", style="dim")
+    raise typer.Exit(UNTRUSTED if submitted.left else 0)
 
 
 @app.command()
@@ -369,13 +391,22 @@ def _conduct(conformance: Run, keyword: str) -> int:
     if not conformance.document:
         return UNTRUSTED
     if not any(one.checks for one in conformance.results) and conformance.problems:
+        print_tasks(console, conformance.document["tasks"], _cleanup_command(conformance))
         raise TargetError("; ".join(conformance.problems))
-    print_summary(console, conformance.results, conformance.document)
+    print_summary(console, conformance.results, conformance.document, _cleanup_command(conformance))
     for name in ("verdicts.json", "junit.xml", "recording.jsonl"):
         path = conformance.request.report_dir / name
         if path.exists():
             console.print(Text(str(path), "dim"))
     return int(status)
+
+
+def _cleanup_command(conformance: Run) -> str:
+    """What ends the tasks that a run left; the reference gateway takes its own along."""
+    target = conformance.request.target
+    if target == EMBEDDED:
+        return ""
+    return f"llmapi-conformance cleanup {conformance.recording_path} --target {target or 'FILE'}"
 
 
 def _pytest(conformance: Run, keyword: str, more: list[str], *plugins: object) -> int:

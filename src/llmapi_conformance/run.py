@@ -17,6 +17,7 @@ from llmapi_conformance.contract.contract import Contract, load_contract
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.evidence.journal import Journal
 from llmapi_conformance.evidence.results import ResultStatus
+from llmapi_conformance.evidence.tasks import CLEANUP
 from llmapi_conformance.judging.check import Check, checking
 from llmapi_conformance.judging.verdicts import (
     ClauseVerdict,
@@ -196,11 +197,18 @@ class Run:
         return None, f"{result.status.value.replace('_', ' ')}: {result.reason}"
 
     def every_exchange(self) -> list[Exchange]:
-        """Every exchange of the run, in an order that does not depend on when they ended."""
+        """Every exchange of the scenarios, in an order that does not depend on when they ended.
+
+        What ends the tasks of the run is sent when the checks are through, and so is no evidence for them.
+        """
         if self._source is None:
             raise RuntimeError("the run has not begun")
         self._source.wait()
-        return sorted(self._source.exchanges, key=lambda one: (one.scenario, one.parameters, one.step, one.attempt))
+        return [one for one in self._all_exchanges() if one.scenario != CLEANUP]
+
+    def _all_exchanges(self) -> list[Exchange]:
+        exchanges = self._source.exchanges if self._source else []
+        return sorted(exchanges, key=lambda one: (one.scenario, one.parameters, one.step, one.attempt))
 
     @contextmanager
     def open_check(self, name: str, clauses: tuple[str, ...]) -> Iterator[Check]:
@@ -244,14 +252,14 @@ class Run:
     def finish(self, pytest_status: int) -> int:
         """Judge, write the reports, and return the exit status (DESIGN section 3)."""
         ended_at = self._end_recording(pytest_status)
-        exchanges = self.every_exchange() if self._source else []
+        exchanges = self._all_exchanges()
         active = self.contract.clauses.values()
         self.results = verdicts(active, self._checks, self.terms)
         if not self.problems and pytest_status in _NOT_RUN:
             self.problems.append(_NOT_RUN[pytest_status])
         # A selection may hold nothing but refusals; a whole run without any success says nothing about the gateway.
         whole = not self.selection.get("keyword")
-        if not self.problems and whole and not any(one.succeeded for one in exchanges):
+        if not self.problems and whole and not any(one.succeeded and one.scenario != CLEANUP for one in exchanges):
             self.problems.append("nothing was observed: no request was answered with success")
         status = exit_status(self.results, trusted=not self.problems)
         facts = RunFacts(
@@ -282,6 +290,8 @@ class Run:
         if isinstance(self._source, Replayer):
             recording = self._source.recording
             self.problems.extend(recording.damaged)
+            if recording.closing and recording.closing.reason:
+                self.problems.append(recording.closing.reason)
             return recording.closing.ended_at if recording.closing else recording.opening.started_at
         ended_at = round(time.time(), 6)
         if isinstance(self._source, Conductor):
@@ -289,12 +299,19 @@ class Run:
                 self._source.close()
             else:
                 self._source.wait()
+                self._source.sweep()
             if self._source.budget.refused:
                 self.problems.append(f"the budget is spent: {self._source.budget.refused}")
             ended_at = round(time.time(), 6)
         if self._journal is not None:
-            self._journal.close(ended_at=ended_at)
+            self._journal.close(ended_at=ended_at, reason=self._why_early(pytest_status))
         return ended_at
+
+    def _why_early(self, pytest_status: int) -> str:
+        """Why the run ended before it was through, empty when it did not."""
+        if pytest_status not in _NOT_RUN:
+            return ""
+        return self.problems[0] if self.problems else _NOT_RUN[pytest_status]
 
     def _check_names(self) -> None:
         """Overrides and gaps of a target file name things that exist.

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance import __version__
+from llmapi_conformance.evidence.tasks import SubmittedTasks, submitted_tasks
 from llmapi_conformance.judging.verdicts import ClauseVerdict, Finding, Verdict
 from llmapi_conformance.reporting.curl import curl_line
 from llmapi_conformance.reporting.excerpt import excerpt
@@ -76,6 +77,7 @@ def document(
             "verdicts": {verdict.value: counts[verdict] for verdict in Verdict if counts[verdict]},
             "surfaces": _surfaces(results),
         },
+        "tasks": tasks_document(submitted_tasks(exchanges)),
         "clauses": [_clause(one, base_url) for one in results],
     }
 
@@ -93,6 +95,17 @@ def _surfaces(results: Sequence[ClauseVerdict]) -> dict[str, dict[str, int]]:
     return {
         surface: {verdict.value: counts[verdict] for verdict in Verdict if counts[verdict]}
         for surface, counts in surfaces.items()
+    }
+
+
+def tasks_document(submitted: SubmittedTasks) -> dict[str, Any]:
+    """What a report says about the tasks of a run."""
+    return {
+        "submitted": len(submitted.tasks),
+        "ended": len(submitted.tasks) - len(submitted.left),
+        "cancelled_at_end": submitted.cancelled_at_end,
+        "left": [{"id": one.id, "key": one.holder.written, "seen": one.seen} for one in submitted.left],
+        "unanswered": submitted.unanswered,
     }
 
 

@@ -41,11 +41,22 @@ _HEADLINES = {
 }
 MOST_FINDINGS = 3
 """Findings shown per clause; all are in ``verdicts.json``."""
+MOST_TASKS = 10
+"""Tasks that were left, shown; all are in ``verdicts.json``."""
 _WIDEST = 100
 
 
-def print_summary(console: Console, results: Sequence[ClauseVerdict], document: dict[str, Any]) -> None:
-    """Findings, counts by surface, figures, and the verdict as the last line but the files."""
+def print_summary(
+    console: Console, results: Sequence[ClauseVerdict], document: dict[str, Any], cleanup: str = ""
+) -> None:
+    """Findings, counts by surface, figures, and the verdict as the last line but the files.
+
+    Args:
+        console: For people.
+        results: One verdict for each clause.
+        document: What ``verdicts.json`` says.
+        cleanup: The command that ends tasks which are left.
+    """
     base_url = str(document["target"].get("base_url", ""))
     for verdict in (Verdict.NOTED, Verdict.WARNED, Verdict.FAILED):
         for one in results:
@@ -63,6 +74,7 @@ def print_summary(console: Console, results: Sequence[ClauseVerdict], document: 
         f"{figures['clauses_per_request']:.2f} clauses per request",
         style="dim",
     )
+    print_tasks(console, document["tasks"], cleanup)
     for problem in document["problems"]:
         console.print(Text(f"problem: {printable(problem)}", "bold magenta"))
     style, headline = _HEADLINES[document["exit_status"]]
@@ -74,6 +86,35 @@ def print_summary(console: Console, results: Sequence[ClauseVerdict], document: 
     more = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
     besides = f", {warned} warned" if warned else ""
     console.print(Text(f"{document['target']['name']}: {headline}{first}{more}{besides}", style))
+
+
+def print_tasks(console: Console, tasks: dict[str, Any], cleanup: str = "") -> None:
+    """Whether the image tasks of the run have ended, and what to do about those that have not.
+
+    Args:
+        console: For people.
+        tasks: As in ``verdicts.json``.
+        cleanup: The command that ends tasks which are left; empty when there is none.
+    """
+    left = tasks["left"]
+    if tasks["submitted"]:
+        by_us = f" ({tasks['cancelled_at_end']} by cancelling at the end)" if tasks["cancelled_at_end"] else ""
+        ended = f"{tasks['ended']} ended{by_us}, {len(left)} left" if left else f"all ended{by_us}"
+        line = f"{_counted(tasks['submitted'], 'image task')} submitted, {ended}"
+        console.print(Text(line, "yellow" if left else "dim"))
+    for one in left[:MOST_TASKS]:
+        console.print(Text(printable(f"left: {one['id']} of {one['key']}: {one['seen']}"), "yellow"))
+    if len(left) > MOST_TASKS:
+        console.print(Text(f"and {len(left) - MOST_TASKS} more, all in verdicts.json", "yellow"))
+    if left and cleanup:
+        console.print(Text(f"to end them: {cleanup}", "yellow"))
+    if unanswered := tasks["unanswered"]:
+        line = f"{_counted(unanswered, 'submission')} got no answer: whether a task was made is unknown"
+        console.print(Text(line, "yellow"))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def print_plan(console: Console, plan: Plan, target: Target, profile: Profile, checks: int) -> None:

@@ -18,6 +18,7 @@ from llmapi_conformance.errors import BudgetExceeded, TargetError
 from llmapi_conformance.evidence.exchange import Exchange, Request, decode_json
 from llmapi_conformance.evidence.redaction import Redactor
 from llmapi_conformance.evidence.results import ResultStatus, ScenarioResult, ScenarioStopped
+from llmapi_conformance.evidence.tasks import SUBMITTING, submitted_tasks
 from llmapi_conformance.sending.assembly import SHORTEST_SECRET, Place, assemble, recorded
 from llmapi_conformance.sending.budget import Budget
 from llmapi_conformance.sending.credentials import Credential, bearer
@@ -26,6 +27,7 @@ from llmapi_conformance.sending.listener import Listener
 from llmapi_conformance.sending.plan import Plan, declined, needed_by
 from llmapi_conformance.sending.session import Outgoing, Session
 from llmapi_conformance.sending.socket_session import SocketSession
+from llmapi_conformance.sending.sweeping import HURRIED, PATIENT, Sweep
 from llmapi_conformance.wire.capture import captured_response
 from llmapi_conformance.wire.http import HttpSender
 from llmapi_conformance.wire.message import Deadlines, Outcome, WireFailure, WireRequest
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
     from llmapi_conformance.evidence.journal import Journal
+    from llmapi_conformance.evidence.tasks import Holder
     from llmapi_conformance.sending.assembly import Assembled
     from llmapi_conformance.sending.scenario import Instance
     from llmapi_conformance.sending.session import SocketScript
@@ -47,8 +50,6 @@ _KEY_REFUSED = (400, 401)
 """Statuses that say a key is unknown; 403 says that it is known and not for models."""
 PREFLIGHT_DEADLINE = 10.0
 """Seconds that the first answer of a target may take."""
-SUBMITTING = frozenset({"submitImageTask", "submitImageTaskAlias"})
-"""Operations that make a task."""
 OUTLASTING_DEADLINE = 3.0
 """Seconds that a submission may go on when its scenario was stopped."""
 CONTROL_DEADLINE = 10.0
@@ -87,6 +88,7 @@ class Conductor:
         self._futures: dict[str, Future[ScenarioResult]] = {}
         self._tasks: dict[str, asyncio.Task[ScenarioResult]] = {}
         self._outlasting: set[asyncio.Task[Any]] = set()
+        self._swept = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="conductor", daemon=True)
         self._thread.start()
@@ -122,11 +124,24 @@ class Conductor:
         for future in self._futures.values():
             future.result()
 
+    def sweep(self, limit: float = PATIENT) -> None:
+        """End the image tasks that were submitted and not seen to end, in so many seconds at most; once."""
+        if not self._swept:
+            self._swept = True
+            self._on_loop(self._sweep(limit))
+
     def close(self) -> None:
-        """Stop what is still under way and close the connections."""
+        """Stop what is still under way, end its tasks in a hurry and close the connections."""
         if self._loop.is_closed():
             return
-        self._on_loop(self._stop())
+        try:
+            self._on_loop(self._stop())
+            self.sweep(HURRIED)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._on_loop(self._shut())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -150,6 +165,17 @@ class Conductor:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    async def _sweep(self, limit: float) -> None:
+        def credential(holder: Holder) -> Credential | None:
+            if holder.own:
+                return self._own_keys.get((holder.own, holder.role))
+            return self._credential_of(holder.role) if holder.role in self._setting.keyring else None
+
+        sweep = Sweep(self.target, self._http, self._redactor, credential, self.keep)
+        await sweep.run(submitted_tasks(self.exchanges).left, limit)
+
+    async def _shut(self) -> None:
         for sender in (self._http, *self._controls.values()):
             await sender.__aexit__()
 
@@ -453,7 +479,12 @@ class Conductor:
         self._redactor = self._redactor.with_secrets(secrets)
 
     def _on_loop(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            future.result()
+        except BaseException:  # Ctrl-C, above all: nobody waits for it any more
+            future.cancel()
+            raise
 
 
 def sole_cause(error: BaseException) -> BaseException:

@@ -39,6 +39,7 @@ OFFERED = (
     "gemini",
     "antigravity",
     "images",
+    "tasks",
 )
 """Surfaces that the reference gateway serves so far."""
 

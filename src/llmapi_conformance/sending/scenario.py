@@ -7,6 +7,8 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from llmapi_conformance.evidence.tasks import CLEANUP
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -125,7 +127,7 @@ def scenario(
     another scenario, whose result it then gets.
 
     Raises:
-        ValueError: Another scenario has the same name.
+        ValueError: Another scenario has the same name, or it is the one that is kept for the run.
     """
 
     def register(function: Callable[..., Awaitable[Any]]) -> Scenario:
@@ -144,6 +146,8 @@ def scenario(
             needs_upstream=needs_upstream,
             summary=(inspect.getdoc(function) or "").partition("\n")[0],
         )
+        if made.name == CLEANUP:
+            raise ValueError(f"{CLEANUP} is what a run sends to end its tasks: rename the scenario")
         if made.name in SCENARIOS:
             raise ValueError(f"two scenarios are called {made.name}: rename one")
         SCENARIOS[made.name] = made

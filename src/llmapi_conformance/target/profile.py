@@ -39,7 +39,7 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("gate", "CI: minutes, everything that can be shown", 1, 0.2, 5.0, 2_000, 2_000_000, 500_000, 900.0),
+        Profile("gate", "CI: minutes, everything that can be shown", 1, 0.2, 5.0, 4_000, 2_000_000, 500_000, 900.0),
         Profile("probe", "nightly, on paid keys: patient, with a cap", 2, 1.0, 30.0, 800, 400_000, 80_000, 900.0),
         Profile(
             "acceptance",
