@@ -9,6 +9,7 @@ from llmapi_conformance.reference.fault import Fault
 from llmapi_conformance.reference.faults_gemini import GEMINI_FAULTS
 from llmapi_conformance.reference.faults_images import IMAGE_FAULTS
 from llmapi_conformance.reference.faults_responses import ALIAS_FAULTS, RESPONSES_FAULTS, SOCKET_FAULTS
+from llmapi_conformance.reference.faults_tasks import TASK_FAULTS
 from llmapi_conformance.reference.faults_usage import USAGE_FAULTS
 
 if TYPE_CHECKING:
@@ -359,5 +360,6 @@ _EVERY: Final = (
     *GEMINI_FAULTS,
     *IMAGE_FAULTS,
     *USAGE_FAULTS,
+    *TASK_FAULTS,
 )
 FAULTS: Final[Mapping[str, Fault]] = MappingProxyType({fault.name: fault for fault in _EVERY})

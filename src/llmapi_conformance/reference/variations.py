@@ -45,6 +45,19 @@ _ALL: Final = (
         "V5", "Gemini's answers leave out an index and counts of 0", "proto3 JSON: default values may be omitted"
     ),
     Variation("V6", "one partial picture comes, however many were asked for", "rule I-S1: fewer than asked for"),
+    Variation("V10", "submitting a task is answered with its task_id alone", "F7.3: the body was not seen"),
+    Variation("V11", "answers tell a task that waits as running; events do not", "F7.17: both are active"),
+    Variation("V12", "results come as url where no response_format is asked for", "rule I-N2: either of the two"),
+    Variation("V13", "task events carry id and retry", "WHATWG HTML 9.2.6: both are fields of any stream"),
+    Variation("V14", "each task event comes twice", "F7.30: clients merge by task_id"),
+    Variation("V15", "a general key gets a stream of task events without events", "tension C11: refused or silent"),
+    Variation(
+        "V16", "cancelling is answered with 202 and {}, and takes 100 ms", "unknown 10: status and body are open"
+    ),
+    Variation("V17", "the list is in `tasks`, with id, status and model only", "tension C5: its shape is open"),
+    Variation("V18", "the reason of a refused task stands in error.type", "F9.12: its place was not seen"),
+    Variation("V19", "the 404 of a task names the id that was asked for", "F9.10: only literals are fixed"),
+    Variation("V20", "heartbeats come at uneven times, other comments between them", "F7.28: about every 15 seconds"),
     Variation("C14", "error messages are worded otherwise; documented literals stay", "F9.10: only literals are fixed"),
 )
 VARIATIONS: Final[Mapping[str, Variation]] = MappingProxyType({variation.name: variation for variation in _ALL})

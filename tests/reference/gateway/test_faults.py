@@ -13,6 +13,7 @@ from llmapi_conformance.reference.gateway.faulty import IMPLEMENTED
 from tests.reference.gateway.gemini_proofs import GEMINI_PROOFS
 from tests.reference.gateway.images_proofs import IMAGE_PROOFS
 from tests.reference.gateway.responses_proofs import RESPONSES_PROOFS
+from tests.reference.gateway.tasks_proofs import TASK_PROOFS
 from tests.reference.gateway.usage_proofs import USAGE_PROOFS
 
 MESSAGES, CHAT, COUNT, MODELS = "/v1/messages", "/v1/chat/completions", "/v1/messages/count_tokens", "/v1/models"
@@ -318,6 +319,7 @@ PROOFS: dict[str, tuple[Any, Any, Any]] = {
     **GEMINI_PROOFS,
     **IMAGE_PROOFS,
     **USAGE_PROOFS,
+    **TASK_PROOFS,
 }
 
 

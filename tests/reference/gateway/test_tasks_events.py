@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from llmapi_conformance.reference.gateway import TaskSettings
-from llmapi_conformance.reference.gateway.tasks_feed import Feed
+from llmapi_conformance.reference.gateway.middleware import until_client_goes
+from llmapi_conformance.reference.gateway.tasks_feed import Feed, TaskEvents
 from tests.reference.gateway.tasking import BATCH, EVENTS, OTHER, SECOND, TASKS, Client, fresh
 
 PATHS = (EVENTS, EVENTS.removeprefix("/v1"))
@@ -138,6 +140,32 @@ def test_a_listener_too_far_behind_is_let_go() -> None:
             assert not listener.lost
             listener._pending.get_nowait()
         assert listener.lost
+    assert not feed._listeners
+
+
+def test_a_listener_that_leaves_is_forgotten() -> None:
+    feed, sent = Feed(), []
+
+    async def listen() -> None:
+        gone = asyncio.Event()
+        messages = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> Any:
+            for message in messages:
+                return message
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if len(sent) == 3:
+                assert feed._listeners
+                gone.set()
+
+        events = TaskEvents(lambda: feed.listening("me", []), 0.01)
+        await until_client_goes(events)({"type": "http", "method": "GET"}, receive, send)
+
+    asyncio.run(asyncio.wait_for(listen(), 5))
     assert not feed._listeners
 
 

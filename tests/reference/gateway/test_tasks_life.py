@@ -74,7 +74,7 @@ def test_an_answer_that_is_none_is_a_failure(house: Any) -> None:
     site, fake = house.fake()
     client = Client(site)
     blob = {"inlineData": {"mimeType": "image/png", "data": "!"}}
-    for document in (
+    nonsense: tuple[Any, ...] = (
         {},
         [],
         "no",
@@ -83,7 +83,8 @@ def test_an_answer_that_is_none_is_a_failure(house: Any) -> None:
         {"data": [{"b64_json": "!"}], "candidates": [{"content": {"parts": [blob]}}]},
         {"data": [{"b64_json": "AAAA"}] * 2, "candidates": [{"content": {"parts": [{"text": "x"}]}}]},
         {"data": 5, "candidates": 5},
-    ):
+    )
+    for document in nonsense:
         fake.answers(document)
         for model in MODELS:
             task = client.ended(model=model)

@@ -12,6 +12,7 @@ from llmapi_conformance.reference.gateway.varied import IMPLEMENTED
 from llmapi_conformance.reference.variations import VARIATIONS, variations_named
 from tests.reference.gateway import sockets
 from tests.reference.gateway.responding import PATH, ask
+from tests.reference.gateway.tasks_shown import TASKS_SHOWN
 
 BROKEN = "@upstream echo chunks=5 eof after=2\nabcde"
 MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
@@ -135,6 +136,7 @@ SHOWN: dict[str, Any] = {
     "V5": lambda plain, varied: "index" in gemini(plain) and "index" not in gemini(varied),
     "V6": lambda plain, varied: (partials(plain), partials(varied)) == (3, 1),
     "C14": lambda plain, varied: message(varied) != message(plain) and message(plain) in message(varied),
+    **TASKS_SHOWN,
 }
 
 

@@ -75,6 +75,12 @@ class Whole:
         self.body = text.encode()
         self.headers["content-type"] = content_type
 
+    async def send(self, send: Send) -> None:
+        """Send it."""
+        self.headers["content-length"] = str(len(self.body))
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers.raw})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
 
 def object_in(body: bytes | str) -> dict[str, Any]:
     """Return the JSON object in a text, {} if there is none."""
@@ -177,17 +183,11 @@ def changing_answers(app: ASGIApp, when: Callable[[Seen, int], bool], change: Ca
             answer.body += message.get("body", b"")
             if not message.get("more_body", False):
                 change(seen, answer)
-                await _send_whole(send, answer)
+                await answer.send(send)
 
         await app(scope, observed(receive, seen), send_changed)
 
     return changed
-
-
-async def _send_whole(send: Send, answer: Whole) -> None:
-    answer.headers["content-length"] = str(len(answer.body))
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers.raw})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
 def changing_streams(

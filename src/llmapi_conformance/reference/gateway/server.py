@@ -66,7 +66,7 @@ async def running_gateway(settings: GatewaySettings) -> AsyncIterator[RunningGat
     ledger = new_ledger(fault)
     tasks = Tasks(settings.tasks, TaskStore(settings.tasks.store), upstream, ledger, new_habits(fault))
     core = Core(settings, keyring, keys, ledger, upstream, tasks)
-    app = vary_app(break_app(public_app(core), core, fault), variations)
+    app = vary_app(break_app(public_app(core), core, fault), core, variations)
     async with (
         contextlib.aclosing(upstream),
         contextlib.aclosing(tasks),

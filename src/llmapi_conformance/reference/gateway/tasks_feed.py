@@ -104,8 +104,11 @@ class TaskEvents(Response):
         self._listen = listen
         self._heartbeat_seconds = heartbeat_seconds
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until the client goes, which ends this call from outside."""
+        # That the client has gone is noticed when its body, which is none, has been read.
+        while (await receive()).get("more_body", False):
+            pass
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         if scope["method"] == "HEAD":
             await send(start)

@@ -106,6 +106,10 @@ class Tasks:
         """Return the tasks of a key, newest first, without their results."""
         return [document(task, None) for task in reversed(self._store.of(owner_of(key)))]
 
+    def in_state(self, owner: str, status: Status) -> list[Task]:
+        """Return the tasks of an owner that are in a state, in the order of their submission."""
+        return self._store.of(owner, (status,))
+
     def cancel(self, key: ApiKey, task_id: str) -> bool:
         """Cancel a task of a key, and with it what the upstream is doing for it.
 

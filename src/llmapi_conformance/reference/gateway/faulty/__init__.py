@@ -18,6 +18,9 @@ from llmapi_conformance.reference.gateway.faulty import (
     requests,
     responses,
     sockets,
+    tasks,
+    tasks_events,
+    tasks_inside,
     usage,
 )
 from llmapi_conformance.reference.gateway.faulty.provider import TRANSPORT_FAULTS
@@ -49,10 +52,12 @@ _APP_FAULTS: Final[dict[str, Callable[[ASGIApp, Core], ASGIApp]]] = {
     **gemini_doors.FAULTS,
     **images.FAULTS,
     **usage.FAULTS,
+    **tasks.FAULTS,
+    **tasks_events.FAULTS,
 }
 _UNHEEDED: Final[dict[str, Condition]] = {"A06": "disabled", "A07": "expired"}
 
-IMPLEMENTED: Final = frozenset({*_APP_FAULTS, *TRANSPORT_FAULTS, *_UNHEEDED, *books.LEDGERS})
+IMPLEMENTED: Final = frozenset({*_APP_FAULTS, *TRANSPORT_FAULTS, *_UNHEEDED, *books.LEDGERS, *tasks_inside.HABITS})
 
 
 def break_app(app: ASGIApp, core: Core, fault: str | None) -> ASGIApp:
@@ -73,9 +78,10 @@ def new_keyring(fault: str | None) -> Keyring:
     return Keyring(unheeded=frozenset() if condition is None else frozenset({condition}))
 
 
-def new_habits(fault: str | None) -> Habits:  # noqa: ARG001 - no fault has other habits yet
-    """Return the habits of the task machinery."""
-    return Habits()
+def new_habits(fault: str | None) -> Habits:
+    """Return the habits of the task machinery: those of the contract, or those of one of its faults."""
+    habits = tasks_inside.HABITS.get(fault) if fault is not None else None
+    return habits() if habits is not None else Habits()
 
 
 def new_ledger(fault: str | None) -> Ledger:
