@@ -60,3 +60,9 @@ def test_ids_are_unique_and_not_counted(
 ) -> None:
     judge(oracles.ids_of_tasks_differ, every_exchange)
     judge(oracles.ids_of_tasks_are_not_counted, every_exchange)
+
+
+@clause("TASK-L13", "TASK-L17")
+def test_ids_of_one_key_are_unique_and_not_counted(task_queue_full: list[Exchange]) -> None:
+    judge(oracles.ids_of_tasks_differ, task_queue_full)
+    judge(oracles.ids_of_tasks_are_not_counted, task_queue_full)

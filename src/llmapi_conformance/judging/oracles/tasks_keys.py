@@ -200,9 +200,8 @@ def _like_unknown(before: Exchange, foreign: Exchange, unknown: Exchange) -> Jud
     yield Examined("id of a foreign task")
     for (what, told), (_, wanted) in zip(_telling(foreign), _telling(unknown), strict=True):
         if told != wanted:
-            yield Deviation(
-                f"{what} {shown(wanted)}, as for an unknown id", f"{what} {shown(told)}", opening(foreign), foreign
-            )
+            expected, observed = f"{what} {wanted[:300]}, as for an unknown id", f"{what} {told[:300]}"
+            yield Deviation(expected, observed, opening(foreign), foreign)
             return
 
 
