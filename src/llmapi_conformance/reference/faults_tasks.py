@@ -44,7 +44,7 @@ TASK_FAULTS: Final = (
         "a general key submits, as if it were an image key",
         (),
         "a plain general key",
-        ("TASK-P03",),
+        ("TASK-P03", "ACC-D01"),
     ),
     Fault("TK31", "one image comes, however many were asked for", ("sub2api#1994",), "n above 1", ("TASK-L10",)),
     Fault("TK32", "size is dropped", ("sub2api#7119", "sub2api#6120"), "a task with size", ("TASK-P15",)),
