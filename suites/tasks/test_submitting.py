@@ -26,7 +26,7 @@ def test_a_prompt_is_enough(task_parameters: dict[str, Any]) -> None:
         answer, readings, log = task["answer"], task["readings"], task["log"]
         judge(parameters.the_default_model_is_gpt_image_2, answer, readings, log)
         judge(parameters.one_image_is_the_default_of_tasks, answer, readings)
-        judge(parameters.images_come_as_data_by_default, answer, readings, log)
+        judge(parameters.tasks_make_images_as_data, answer, readings, log)
 
 
 @clause("TASK-P06", "TASK-P15", "TASK-P17")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmapi_conformance.judging.oracles import tasks_parameters as oracles
-from tests.judging.task_cases import bad, detail, ended, judged, log, pixels, submitted, task
+from tests.judging.task_cases import bad, detail, ended, judged, log, submitted, task
 
 BARE: dict[str, Any] = {"prompt": "a bottle"}
 SYNONYM: dict[str, Any] = BARE | {"model": "image2"}
@@ -83,14 +83,14 @@ def test_a_size_becomes_geminis_image_config() -> None:
     assert judged(oracle, submitted(asked=BARE), log(gemini())) == (0, [])
 
 
-def test_images_come_as_data_unless_asked_otherwise() -> None:
-    oracle = oracles.images_come_as_data_by_default
+def test_images_are_made_as_data_unless_asked_otherwise() -> None:
+    oracle = oracles.tasks_make_images_as_data
     answer, address = submitted(asked=BARE), [{"url": "https://x.example/a.png"}]
     assert judged(oracle, answer, [detail(), detail(ended())], log(OURS)) == (1, [])
-    both = ended(data=[{"b64_json": pixels(), "url": "https://x.example/a.png"}])
-    assert judged(oracle, answer, [detail(both)], None) == (1, [])
+    assert judged(oracle, answer, [detail(ended(data=address))], log(OURS | {"response_format": "b64_json"})) == (1, [])
+    assert judged(oracle, answer, [detail(), detail(ended())], None) == (1, [])
+    assert judged(oracle, answer, [detail(ended(data=address))], None) == (0, [])
     assert judged(oracle, answer, [detail(ended("failed"))], None) == (0, [])
-    assert len(judged(oracle, answer, [detail(ended(data=address))], None)[1]) == 1
     assert len(judged(oracle, answer, [detail(ended())], log(OURS | {"response_format": "url"}))[1]) == 1
     asked = submitted(asked=BARE | {"response_format": "url"})
-    assert judged(oracle, asked, [detail(ended(data=address))], None) == (0, [])
+    assert judged(oracle, asked, [detail(ended(data=address))], log({"response_format": "url"})) == (0, [])

@@ -13,7 +13,7 @@ from llmapi_conformance.judging.message_answer import object_of
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.images import answer_in_words
-from llmapi_conformance.judging.task_answer import image_addresses, image_texts, task_of
+from llmapi_conformance.judging.task_answer import image_texts, task_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,23 +82,22 @@ def size_reaches_gemini(answer: Exchange, log: Exchange) -> Judgement:
 
 
 @oracle("TASK-P16")
-def images_come_as_data_by_default(answer: Exchange, readings: Sequence[Exchange], log: Exchange | None) -> Judgement:
-    """Without ``response_format``, b64_json (F7.12); subjects as for the default model."""
+def tasks_make_images_as_data(answer: Exchange, readings: Sequence[Exchange], log: Exchange | None) -> Judgement:
+    """Without ``response_format`` the upstream is asked for b64_json (F7.12); subjects as for the default model.
+
+    A result may all the same be named by its address: tasks keep their images in a storage (F9.12).
+    """
     wanted = task_contract().default_format
     if "response_format" in sent(answer):
         return
     got = received(log) if log is not None else None
-    if got is not None and got.get("response_format") not in (None, wanted):
+    if got is not None:
         yield Examined("format that the upstream was asked for")
-        yield Deviation(f"response_format {wanted} or none at the upstream", shown(got["response_format"]))
-    for exchange in readings:
-        task = task_of(exchange)
-        texts, addresses = image_texts(task), image_addresses(task)
-        if texts or addresses:
-            yield Examined("result of a task submitted without response_format")
-        if addresses and not texts:
-            yield Deviation(f"images as {wanted}", f"an address, {shown(addresses[0])}", exchange=exchange)
-            return
+        if got.get("response_format") not in (None, wanted):
+            found = f"response_format {shown(got['response_format'])}"
+            yield Deviation(f"response_format {wanted} or none at the upstream", found)
+    elif any(image_texts(task_of(exchange)) for exchange in readings):
+        yield Examined("result of a task submitted without response_format")
 
 
 @oracle("TASK-P17")
