@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _NOWHERE: Final = "/nowhere"
 _CODEX: Final = "/backend-api/codex/responses"
+_TASKS: Final = "/images/tasks"
 
 
 def _page_for_chat(app: ASGIApp, _core: Core) -> ASGIApp:
@@ -96,6 +97,9 @@ def _image_key(app: ASGIApp, core: Core) -> ASGIApp:
         key = core.keyring.find(shown.pop()) if len(shown) == 1 else None
         if key is None or key.platform != "batch" or key.role.condition is not None or not is_alias(scope["path"]):
             return scope
+        if scope["path"].startswith(_TASKS):
+            # There it is the right key.
+            return scope
         return with_key(scope, core.keys["general:openai"].secret)
 
     return rewriting(app, swap)
@@ -108,7 +112,7 @@ def _no_responses(kind: str, path: str) -> str | None:
 
 def _no_images(kind: str, path: str) -> str | None:
     """L12."""
-    return _NOWHERE if kind == "http" and path.startswith("/images/") else None
+    return _NOWHERE if kind == "http" and path.startswith("/images/") and not path.startswith(_TASKS) else None
 
 
 FAULTS: Final[dict[str, Wrapper]] = {
