@@ -129,6 +129,8 @@ def run(
         raise ContractError(
             "--fault, --variation and --delay-ms belong to the embedded reference gateway; leave out --target."
         )
+    # A CI job that is cancelled gets SIGTERM: like Ctrl-C, it leaves time to end what was begun.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     request = Request(
         report_dir=report_dir or _new_report_dir(),
         target=target,

@@ -181,7 +181,8 @@ def test_refused_and_senseless_submissions_are_no_tasks_and_unanswered_ones_are_
     story = Story()
     story.submit("a", status=429)
     story.submit("a", status=0)
-    for body in ({}, {"id": 7}, [], "a", None, b"{", {"id": ""}):
+    senseless: tuple[Any, ...] = ({}, {"id": 7}, [], "a", None, b"{", {"id": ""})
+    for body in senseless:
         story.add("submitImageTask", "POST", TASKS, body, status=202)
     found = submitted_tasks(story.told)
     assert (found.tasks, found.unanswered) == ((), 1)

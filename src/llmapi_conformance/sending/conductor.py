@@ -50,8 +50,8 @@ _KEY_REFUSED = (400, 401)
 """Statuses that say a key is unknown; 403 says that it is known and not for models."""
 PREFLIGHT_DEADLINE = 10.0
 """Seconds that the first answer of a target may take."""
-OUTLASTING_DEADLINE = 3.0
-"""Seconds that a submission may go on when its scenario was stopped."""
+STOP_DEADLINE = 3.0
+"""Seconds that scenarios have to come to their ends when the run is stopped, and then what goes on without them."""
 CONTROL_DEADLINE = 10.0
 """Seconds that a control port of ours may take."""
 
@@ -157,11 +157,15 @@ class Conductor:
         self._controls: dict[str, HttpSender] = {}
 
     async def _stop(self) -> None:
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        # What a scenario does in its end, and a submission under way, have some time; then they are stopped for good.
+        under_way: set[asyncio.Task[Any]] = {task for task in self._tasks.values() if not task.done()}
+        for patience in (STOP_DEADLINE, 1.0, 1.0):
+            for task in under_way:
+                task.cancel()
+            if under_way:
+                _, under_way = await asyncio.wait(under_way, timeout=patience)
         if self._outlasting:
-            _, late = await asyncio.wait(self._outlasting, timeout=OUTLASTING_DEADLINE)
+            _, late = await asyncio.wait(self._outlasting, timeout=STOP_DEADLINE)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
