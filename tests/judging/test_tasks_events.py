@@ -269,20 +269,27 @@ def test_each_change_is_told() -> None:
     assert judged(oracle, listener(over, left=99), [submitted(at=-1.0), READ_RUNNING, READ_ENDED]) == (0, [])
 
 
-CHANGES_MISSING = {
-    "creation": listener((6.0, task("running")), (6.1, ended()), left=20),
-    "start": listener((1.2, task()), (3.0, ended()), left=20),
-    "start, with a repeated creation": listener((1.2, task()), (2.0, task()), (3.0, ended()), left=20),
-    "start, and the end is not there yet": listener((1.2, task()), left=5.5),
-    "end": listener((1.2, task()), (2.0, task("running")), left=20),
+START, END = "began to run", "ended"
+CHANGES_MISSING: dict[str, tuple[Exchange, list[str]]] = {
+    "creation": (listener((6.0, task("running")), (6.1, ended()), left=20), ["was created"]),
+    "start": (listener((1.2, task()), (3.0, ended()), left=20), [START]),
+    "start, though created twice": (listener((1.2, task()), (2.0, task()), (3.0, ended()), left=20), [START]),
+    "end": (listener((1.2, task()), (2.0, task("running")), left=20), [END]),
+    "start and end": (listener((1.2, task()), left=20), [START, END]),
 }
 
 
 @pytest.mark.parametrize("name", CHANGES_MISSING)
 def test_a_change_that_is_not_told_is_a_deviation(name: str) -> None:
-    wanted = {"creation": "created", "start": "began to run", "end": "ended"}[name.partition(",")[0]]
-    items = list(heard.each_change_of_a_task_is_told(CHANGES_MISSING[name], ALL_READ))
-    assert [wanted in one.expected for one in items if isinstance(one, Deviation)] == [True]
+    made, missing = CHANGES_MISSING[name]
+    found = [one.expected for one in heard.each_change_of_a_task_is_told(made, ALL_READ) if isinstance(one, Deviation)]
+    assert len(found) == len(missing)
+    assert all(words in expected for words, expected in zip(missing, found, strict=True))
+
+
+def test_a_task_that_only_a_reader_was_told_to_run_may_have_waited() -> None:
+    waited = listener((1.2, task()), (3.0, ended("canceled")), left=20)
+    assert judged(heard.each_change_of_a_task_is_told, waited, [LATER, READ_RUNNING, canceling(at=2.9)]) == (2, [])
 
 
 def test_what_the_upstream_saw_has_run() -> None:

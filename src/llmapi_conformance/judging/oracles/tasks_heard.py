@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 JUST_OPENED: Final = 0.5
 """Seconds after its opening within which a stream without an event may have missed what another one told."""
-_RAN: Final = ("running", "succeeded")
 
 
 @oracle("TASK-E03")
@@ -173,8 +172,7 @@ def _snapshots(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
         return
     sights, heard = heard_view(listener), first_heard(listener)
     active = active_at_opening(listener, answers)
-    others = {task_id for task_id, _ in submitted_after_opening(listener, answers)}
-    others.update(finished_before(listener, answers))
+    others = [task_id for task_id, _ in submitted_after_opening(listener, answers)]
     ahead = min((heard[task_id] for task_id in others if task_id in heard), default=len(sights))
     for task_id in active:
         number = heard.get(task_id)
@@ -211,17 +209,20 @@ def _nothing_finished(listener: Exchange, answers: Sequence[Exchange]) -> Judgem
 
 
 def _start(listener: Exchange, task_id: str, sights: View, answers: Sequence[Exchange], *, ran: bool) -> Judgement:
-    """Judge that the start of running was told, of a task that is known to have run."""
-    read = next((one for status, one in states_of(answers, task_id) if status in _RAN), None)
+    """Judge that the start of running was told, of a task that is known to have run: it succeeded, or we saw it.
+
+    That a reading says running shows nothing: another view may tell a task so that still waits.
+    """
+    read = next((one for status, one in states_of(answers, task_id) if status == "succeeded"), None)
     told = any(sight.status == "running" for sight in sights)
     over = next((sight for sight in sights if sight.final), None)
-    ran = ran or read is not None or any(sight.status in _RAN for sight in sights)
+    ran = ran or told or read is not None or any(sight.status == "succeeded" for sight in sights)
     due = over is not None or (read is not None and was_open(listener, answered_at(read)))
     if not ran or not (told or due):
         return
     yield Examined("start of a task")
     if not told:
-        found = f"{', '.join(shown(sight.status) for sight in sights)}"
+        found = ", ".join(shown(sight.status) for sight in sights)
         yield Deviation(f"an event when task {shown(task_id)} began to run", found, (over or sights[-1]).span, listener)
 
 
