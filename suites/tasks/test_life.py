@@ -63,7 +63,7 @@ def test_a_task_that_was_cancelled_at_once_stays_what_it_became(task_canceled_at
 
 @clause("TASK-L04", "TASK-L05")
 def test_a_running_task_that_was_cancelled_stays_what_it_became(task_canceled_running: dict[str, Any]) -> None:
-    _canceled(task_canceled_running, task_canceled_running["running"])
+    _canceled(task_canceled_running, *task_canceled_running["running"])
 
 
 @clause("TASK-L04", "TASK-L05")

@@ -14,6 +14,16 @@ def test_a_task_can_be_read_as_soon_as_it_has_a_name(task_followed: dict[str, An
     judge(oracles.what_an_event_names_can_be_read, task_followed["submitted"], task_followed["told"])
 
 
+@clause("TASK-L09")
+def test_a_task_for_several_images_can_be_read_as_soon_as_it_has_a_name(task_results: dict[str, Any]) -> None:
+    judge(oracles.a_task_can_be_read_at_once, task_results["data"]["submitted"], task_results["data"]["readings"][0])
+
+
+@clause("TASK-L09")
+def test_a_task_can_be_read_at_once_when_nobody_listens(task_charged: dict[str, Any]) -> None:
+    judge(oracles.a_task_can_be_read_at_once, task_charged["submitted"], task_charged["readings"][0])
+
+
 @clause("TASK-D01", "TASK-D08")
 def test_the_detail_is_what_the_events_carry(task_followed: dict[str, Any]) -> None:
     _both_views(task_followed)

@@ -11,7 +11,7 @@ from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, or
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.images import answer_in_words
 from llmapi_conformance.judging.oracles.tasks_reading import TRANSIENT
-from llmapi_conformance.judging.task_answer import Sight, read_view, task_of
+from llmapi_conformance.judging.task_answer import Sight, View, read_view, task_of
 from llmapi_conformance.judging.upstream_log import log_entries
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def a_running_task_is_canceled(before: Exchange, canceling: Exchange, readings: 
 @oracle("TASK-C03")
 def an_accepted_cancelling_holds(canceling: Exchange, readings: Sequence[Exchange]) -> Judgement:
     """When cancelling and ending meet, either may win; a task that was said to be canceled is (F7.20)."""
-    view = read_view(readings)
+    view = _known(readings)
     if not canceling.succeeded or not view:
         return
     yield Examined("cancelling of a task that may have ended")
@@ -100,7 +100,7 @@ def cancelling_twice_leaves_it_canceled(
         again: The second one.
         readings: After that.
     """
-    first, last = read_view(between), read_view(readings)
+    first, last = _known(between), _known(readings)
     if not first or first[-1].status != _CANCELED or not last:
         return
     yield Examined("task that was cancelled twice")
@@ -128,17 +128,22 @@ def a_conflict_means_finished(canceling: Exchange, after: Exchange) -> Judgement
         return
     yield Examined("cancelling")
     status = string(task_of(after).get("status"))
-    if canceling.status == _FINISHED and status and status not in task_contract().final:
+    if canceling.status == _FINISHED and status in task_contract().active:
         yield Deviation("409 only for a finished task", f"409, and then {shown(status)}", exchange=canceling)
 
 
 def _ends_canceled(canceling: Exchange, readings: Sequence[Exchange], what: str) -> Judgement:
-    view = read_view(readings)
+    view = _known(readings)
     if not canceling.succeeded or not view:
         return
     yield Examined(f"{what} that was cancelled")
     if view[-1].status != _CANCELED:
         yield _other(view[-1], f"canceled for a {what} whose cancelling was answered with {canceling.status}")
+
+
+def _known(readings: Sequence[Exchange]) -> View:
+    """What a reader saw, without states that have no name: that is another clause's business."""
+    return tuple(sight for sight in read_view(readings) if sight.status in task_contract().states)
 
 
 def _other(last: Sight, wanted: str) -> Deviation:

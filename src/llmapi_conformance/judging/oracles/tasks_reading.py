@@ -132,10 +132,10 @@ def _can_be_read(submitted: Exchange, readings: Sequence[Exchange], when: str) -
 def _both_ends(
     stream: Exchange, submitted: Exchange, readings: Sequence[Exchange]
 ) -> tuple[Sight | None, Sight | None]:
-    """The last event of a task and the first detail after its end, each ``None`` unless it shows a final state."""
+    """The first event and the first detail that show a final state of the task, each ``None`` when there is none."""
     found = submitted_id(submitted)
     heard = heard_view(stream, found) if found else ()
-    return (heard[-1] if heard and heard[-1].final else None), _end(readings)
+    return next((sight for sight in heard if sight.final), None), _end(readings)
 
 
 def _end(readings: Sequence[Exchange]) -> Sight | None:
