@@ -177,19 +177,3 @@ def test_ids_drawn_by_chance_are_not_counted(number: int) -> None:
         assert judged(oracle, submissions(*made)) == (len(made), [])
     assert judged(oracle, submissions(ID)) == (0, [])
     assert judged(oracle, submissions(ID, ID)) == (0, [])  # one id only: another clause says so
-
-
-def usage(cost: float) -> Exchange:
-    sums = {"requests": 1, "total_tokens": 22, "actual_cost": cost}
-    return exchange(operation="getUsage", method="GET", path="/v1/usage", body={"usage": {"total": sums}})
-
-
-def test_what_is_refused_costs_nothing() -> None:
-    oracle = oracles.refused_tasks_charge_nothing
-    calls = [submitted(**bad())]
-    assert judged(oracle, [usage(1), usage(1), usage(1)], calls) == (1, [])
-    assert len(judged(oracle, [usage(1), usage(1), usage(1.5)], calls)[1]) == 1
-    assert judged(oracle, [usage(1), usage(1), usage(1.5)], [submitted()]) == (0, [])
-    assert judged(oracle, [], calls) == (0, [])
-    untold = exchange(operation="getUsage", status=403, body={"error": {}})
-    assert judged(oracle, [untold, untold, untold], calls) == (0, [])

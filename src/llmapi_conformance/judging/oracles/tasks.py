@@ -11,7 +11,6 @@ from llmapi_conformance.judging.chat_answer import sent, shown
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.images import answer_in_words
-from llmapi_conformance.judging.oracles.images_access import refused_calls_charge_nothing
 from llmapi_conformance.judging.task_answer import SUBMITTING, reasons_in, submitted_id
 
 if TYPE_CHECKING:
@@ -168,19 +167,6 @@ def ids_of_tasks_differ(exchanges: Sequence[Exchange]) -> Judgement:
             yield Deviation("an id of its own", f"{shown(found)}, as {seen[found].id} has it", span_of(one, "id"), one)
             return
         seen[found] = one
-
-
-@oracle("TASK-L16")
-def refused_tasks_charge_nothing(readings: Sequence[Exchange], calls: Sequence[Exchange]) -> Judgement:
-    """Nothing is paid for what was not taken (unknown 10).
-
-    Args:
-        readings: Usage before, before again, and behind; none where it is not offered.
-        calls: The refused submissions between the last two.
-    """
-    if len(readings) == 3:
-        before, still, after = readings
-        yield from refused_calls_charge_nothing(before, still, calls, after)
 
 
 @oracle("TASK-L17")
