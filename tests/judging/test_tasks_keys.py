@@ -185,11 +185,11 @@ def test_a_listener_hears_of_no_foreign_task() -> None:
 
 def test_tasks_without_v1_are_served() -> None:
     oracle = aliases.tasks_without_v1_are_served
-    other = {"operation": "getImageTaskAlias", "path": f"/images/tasks/{ID}"}
+    other: dict[str, Any] = {"operation": "getImageTaskAlias", "path": f"/images/tasks/{ID}"}
     assert judged(oracle, whole(), whole(read=detail(**other))) == (4, [])
-    gone = {"operation": "cancelImageTaskAlias", "path": f"/images/tasks/{ID}/cancel"}
+    gone: dict[str, Any] = {"operation": "cancelImageTaskAlias", "path": f"/images/tasks/{ID}/cancel"}
     assert judged(oracle, whole(), whole(cancelled=canceling(**gone, **bad(409)))) == (4, [])
-    page = {"headers": (("content-type", "text/html"),), "body": b"<!DOCTYPE html><html></html>"}
+    page: dict[str, Any] = {"headers": (("content-type", "text/html"),), "body": b"<!DOCTYPE html><html></html>"}
     for wrong in (
         whole(read=detail(**other, **bad(404))),
         whole(read=detail(**other, **page)),

@@ -70,14 +70,15 @@ def test_a_size_becomes_geminis_image_config() -> None:
     assert judged(oracle, answer, log(snake)) == (1, [])
     older = submitted(asked=WIDE | {"model": "gemini-2.5-flash-image"})
     assert judged(oracle, older, log(gemini(aspectRatio="3:2"))) == (1, [])
-    for wrong in (
+    wrongs: tuple[dict[str, Any], ...] = (
         gemini(imageSize="1K", aspectRatio="1:1"),
         gemini(imageSize="1K"),
         gemini(aspectRatio="3:2"),
         gemini(imageSize="1536x1024", aspectRatio="3:2"),
         {"size": "1536x1024"},
         {"generationConfig": []},
-    ):
+    )
+    for wrong in wrongs:
         assert len(judged(oracle, answer, log(wrong))[1]) == 1
     assert judged(oracle, answer, log()) == (0, [])
     assert judged(oracle, submitted(asked=BARE), log(gemini())) == (0, [])
