@@ -25,7 +25,7 @@ def test_the_default_model_and_its_synonym(oracle: Any, asked: dict[str, Any]) -
     assert judged(oracle, answer, readings, log(OURS)) == (3, [])
     assert judged(oracle, answer, readings, None) == (2, [])
     assert judged(oracle, submitted({"id": "x"}, asked), readings, log()) == (1, [])
-    wrong = (
+    wrong: tuple[tuple[Any, ...], ...] = (
         (submitted(task(**DALL_E), asked), readings, None),
         (answer, [detail(ended(**asked | {"model": "image2"}))], None),
         (answer, readings, log(DALL_E)),
