@@ -89,8 +89,7 @@ def the_list_holds_a_submitted_task(submitted: Exchange, listed: Exchange) -> Ju
     tasks = listed_tasks(listed)
     if tasks is None:
         yield Examined("list")
-        told = answer_in_words(listed) if not listed.succeeded else shown(listed.json, 80)
-        yield Deviation("a list of the key's tasks", told, exchange=listed)
+        yield Deviation("a list of the key's tasks", _answer(listed), exchange=listed)
         return
     there = any(found in ids_of(task) for task in tasks)
     if not there and _goes_on(listed):
@@ -125,8 +124,7 @@ def _can_be_read(submitted: Exchange, readings: Sequence[Exchange], when: str) -
             continue
         yield Examined("reading")
         if found not in ids_of(task_of(one)):
-            told = answer_in_words(one) if not one.succeeded else shown(one.json, 80)
-            yield Deviation(f"task {found} {when}", told, exchange=one)
+            yield Deviation(f"task {found} {when}", _answer(one), exchange=one)
 
 
 def _both_ends(
@@ -147,6 +145,11 @@ def _differs(name: str, heard: Sight, read: Sight) -> Deviation:
     return Deviation(
         f"{name} {wanted} in the detail, as in the last event", found, span_of(read.exchange, name), read.exchange
     )
+
+
+def _answer(exchange: Exchange) -> str:
+    """What came instead, in few words."""
+    return shown(exchange.body[:80].decode("utf-8", "replace")) if exchange.succeeded else answer_in_words(exchange)
 
 
 def _unsigned(value: Any) -> Any:
