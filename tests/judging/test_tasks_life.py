@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmapi_conformance.contract.tasks import task_contract
 from llmapi_conformance.judging.oracles import tasks_life as life
 from tests.judging.task_cases import (
     ID,
@@ -35,9 +36,7 @@ def found(one: Exchange) -> set[str]:
 
 def seen(*states: str) -> list[Exchange]:
     """A reading for each state, one second apart."""
-    return [
-        detail(ended(one) if one in life.task_contract().final else task(one), at=n) for n, one in enumerate(states)
-    ]
+    return [detail(ended(one) if one in task_contract().final else task(one), at=n) for n, one in enumerate(states)]
 
 
 @pytest.mark.parametrize(
