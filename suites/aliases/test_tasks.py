@@ -29,3 +29,9 @@ def test_an_alias_of_tasks_answers_like_them(task_paths: dict[str, dict[str, Exc
     if not ended:
         judge(oracles.alias_answers_like_its_standard, standard, alias)
         judge(oracles.alias_is_no_page, alias)
+
+
+@clause("ALI-P07")
+def test_the_alias_of_the_events_is_never_a_task_id(task_events_path: dict[str, Exchange]) -> None:
+    for name in ("alias", "alias, JSON"):
+        judge(oracles.alias_of_the_events_is_no_task_id, task_events_path[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -198,3 +199,13 @@ def test_tasks_without_v1_are_served() -> None:
     ):
         assert len(judged(oracle, whole(), wrong)[1]) == 1
     assert judged(oracle, {"submitted": submitted(**bad(403))}, {"submitted": submitted(**bad(404))}) == (0, [])
+
+
+def test_the_alias_of_the_events_is_no_task_id() -> None:
+    oracle = aliases.alias_of_the_events_is_no_task_id
+    alias: dict[str, Any] = {"operation": "streamImageTaskEventsAlias", "path": "/images/tasks/events"}
+    assert judged(oracle, listener("heartbeat", **alias)) == (1, [])
+    for status, body in ((404, unknown("events")["body"]), (200, task(task_id="events"))):
+        one = listener(json.dumps(body).encode(), status=status, headers=JSON_HEADERS, **alias)
+        assert len(judged(oracle, one)[1]) == 1
+        assert "ALI-P07" in broken(one, "ALI-")

@@ -10,7 +10,7 @@ from llmapi_conformance.contract.access import AccessMatrix, Allow, Deny
 from llmapi_conformance.judging.any_answer import standard_operation
 from llmapi_conformance.judging.chat_answer import array, shown, string
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
-from llmapi_conformance.judging.oracles import chat_stream, responses_stream
+from llmapi_conformance.judging.oracles import chat_stream, responses_stream, tasks_events
 from llmapi_conformance.judging.oracles.parity import Difference, differences_of_answer, differences_of_form, form_of
 from llmapi_conformance.judging.oracles.usage import SMALLEST_AMOUNT, counters
 from llmapi_conformance.judging.oracles.websocket import DOCUMENTED_401, answer
@@ -258,6 +258,12 @@ def alias_is_charged_like_its_standard(readings: list[Exchange], standard: Excha
                 f"moved by {second:g} by {alias.request.path}",
                 exchange=readings[-1],
             )
+
+
+@oracle("ALI-P07", on=On(operations=("streamImageTaskEventsAlias",), mode="stream", outcome="any"))
+def alias_of_the_events_is_no_task_id(exchange: Exchange) -> Judgement:
+    """What holds for the standard path holds for /images/tasks/events (fact F4.6)."""
+    yield from tasks_events.the_path_of_the_events_is_no_task_id(exchange)
 
 
 def _served(exchange: Exchange) -> Judgement:
