@@ -17,6 +17,7 @@ from llmapi_conformance.contract.contract import Contract, load_contract
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.evidence.journal import Journal
 from llmapi_conformance.evidence.results import ResultStatus
+from llmapi_conformance.evidence.silence import stopped_answering
 from llmapi_conformance.evidence.tasks import CLEANUP
 from llmapi_conformance.judging.check import Check, checking
 from llmapi_conformance.judging.verdicts import (
@@ -261,6 +262,8 @@ class Run:
         whole = not self.selection.get("keyword")
         if not self.problems and whole and not any(one.succeeded and one.scenario != CLEANUP for one in exchanges):
             self.problems.append("nothing was observed: no request was answered with success")
+        if silence := stopped_answering(one for one in exchanges if one.scenario != CLEANUP):
+            self.problems.append(silence)
         status = exit_status(self.results, trusted=not self.problems)
         facts = RunFacts(
             target=describe(self.target),

@@ -35,6 +35,7 @@ class Story:
         parameters: str = "",
         headers: Headers | None = None,
         after: float = 0.1,
+        failure: str = "",
     ) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         response = Response(status, (), 0.05, (Chunk(after, data),), Ending.COMPLETE, "", after, len(data), "")
@@ -51,6 +52,7 @@ class Story:
                 ROLE,
                 request,
                 response if status else None,
+                "" if status else failure,
                 started_at=1000.0 + number,
             )
         )
@@ -180,7 +182,8 @@ def test_one_that_the_gateway_no_longer_knows_is_left_unless_it_had_ended() -> N
 def test_refused_and_senseless_submissions_are_no_tasks_and_unanswered_ones_are_counted() -> None:
     story = Story()
     story.submit("a", status=429)
-    story.submit("a", status=0)
+    story.submit("a", status=0, failure="the connection was closed before a response head was complete")
+    story.submit("a", status=0, failure="the connection was refused: nothing listens there")
     senseless: tuple[Any, ...] = ({}, {"id": 7}, [], "a", None, b"{", {"id": ""})
     for body in senseless:
         story.add("submitImageTask", "POST", TASKS, body, status=202)

@@ -204,6 +204,28 @@ def test_after_a_crash_the_tasks_are_ended_from_the_recording(
     assert recording.read_bytes() == before + b'{"record":"exch'
 
 
+def test_a_gateway_that_goes_away_makes_no_findings_and_one_sentence(tmp_path: Path) -> None:
+    running = start_reference()
+    path = target_file(tmp_path, running.announcement)
+    with started(tmp_path, "run", "-t", path, "-k", "tasks", **keys(running.announcement)) as process:
+        when_submitted(tmp_path, process, 2)
+        running.process.kill()
+        at = time.monotonic()
+        said, complaint = process.communicate(timeout=120)
+    running.stop()
+    assert time.monotonic() - at < 60
+    assert process.returncode == 2, said + complaint
+    assert "the gateway stopped answering: none of the last" in said.replace("\n", " ")
+    assert "cleanup" in said
+    document = json.loads((tmp_path / "out" / "verdicts.json").read_text("utf-8"))
+    assert len(document["problems"]) == 1
+    found = {one["verdict"]: one["id"] for one in document["clauses"]}
+    assert "error" not in found, found["error"]
+    assert "failed" not in found, found["failed"]
+    assert "inconclusive" in found
+    assert read_recording(tmp_path / "out" / "recording.jsonl").damaged == ()
+
+
 @pytest.fixture
 def left_behind(tmp_path: Path, gateway: dict[str, Any], leaving: dict[str, str]) -> str:
     """The target file of a run that was killed; its recording is in ``out``."""

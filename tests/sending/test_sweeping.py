@@ -15,7 +15,9 @@ from llmapi_conformance.evidence.results import ResultStatus
 from llmapi_conformance.evidence.tasks import CLEANUP, submitted_tasks
 from llmapi_conformance.sending.plan import Plan, Step
 from llmapi_conformance.sending.scenario import scenario as registered
+from llmapi_conformance.target.target import Timeouts
 from tests.sending.gateways import KEY, ROLE, Asked, answer, conducting, instance_of, running, target_at
+from tests.wire.servers import reset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,6 +135,29 @@ def test_what_was_seen_to_end_is_not_asked_for_again(path: Path) -> None:
         conductor.begin(Plan((Step(instance, ""),)))
         conductor.wait()
     assert gateway.asked == [f"POST {TASKS}"] * 3
+
+
+@pytest.mark.parametrize(
+    ("ends", "unanswered"), [("closes", 1), ("resets", 1), ("talks nonsense", 1), ("is silent", 1), ("is not there", 0)]
+)
+def test_a_submission_without_an_answer_may_have_made_a_task_when_it_arrived(
+    path: Path, ends: str, unanswered: int
+) -> None:
+    async def handle(_: Asked, writer: asyncio.StreamWriter) -> None:
+        if ends == "resets":
+            reset(writer)
+        elif ends == "talks nonsense":
+            writer.write(b"nonsense\r\n\r\n")
+        elif ends == "is silent":
+            await asyncio.sleep(30)
+
+    with running(handle) as url:
+        where = "http://127.0.0.1:1" if ends == "is not there" else url
+        with conducting(path, target_at(where, timeouts=Timeouts(1, 0.2, 1, 1))) as conductor:
+            conductor.begin(Plan((Step(instance_of(submitting()), ""),)))
+            conductor.wait()
+    found = submitted_tasks(conductor.exchanges)
+    assert (found.tasks, found.unanswered) == ((), unanswered)
 
 
 def test_closing_without_a_sweep_sweeps(path: Path) -> None:

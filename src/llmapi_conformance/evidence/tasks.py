@@ -80,7 +80,7 @@ class SubmittedTasks:
 
     Attributes:
         tasks: In the order in which they were submitted.
-        unanswered: Submissions that got no answer, so that nobody knows whether they made a task.
+        unanswered: Submissions that were sent and got no answer: nobody knows whether they made a task.
     """
 
     tasks: tuple[SubmittedTask, ...] = ()
@@ -114,7 +114,7 @@ def submitted_tasks(exchanges: Iterable[Exchange]) -> SubmittedTasks:
     for exchange in ordered:
         holder = holder_of(exchange)
         if exchange.operation in SUBMITTING:
-            unanswered += not exchange.answered
+            unanswered += not exchange.answered and _may_have_arrived(exchange)
             if exchange.succeeded and (name := _id_of(exchange.json)):
                 tasks.setdefault((holder, name), _ended_at(exchange))
         elif exchange.operation in _CANCELLING and exchange.scenario == CLEANUP and exchange.succeeded:
@@ -147,6 +147,11 @@ def holder_of(exchange: Exchange) -> Holder:
             parameters = f"[{exchange.parameters}]" if exchange.parameters else ""
             return Holder(found[1], f"{exchange.scenario}{parameters}" if found[2] else "")
     return Holder(exchange.role)
+
+
+def _may_have_arrived(exchange: Exchange) -> bool:
+    """Whether a connection stood, as far as the sentence of the failure tells."""
+    return "response" in exchange.failure
 
 
 def _sightings(exchange: Exchange) -> Iterator[tuple[float, str, str]]:

@@ -273,11 +273,10 @@ class Conductor:
                 continue
             body = ('{"role":"' + role + '"}').encode()
             answer = await self._ask_control("POST", f"{self.target.gateway_control}/keys", body)
-            made = (
-                decode_json(b"".join(data for _, data in answer.chunks))
-                if not isinstance(answer, WireFailure)
-                else None
-            )
+            if isinstance(answer, WireFailure):
+                reason = f"the reference gateway handed out no key for role {role}: {answer.sentence}"
+                raise ScenarioStopped(ResultStatus.INCONCLUSIVE, reason)
+            made = decode_json(b"".join(data for _, data in answer.chunks))
             if not isinstance(made, dict) or not isinstance(made.get("key"), str):
                 raise TargetError(f"The reference gateway handed out no key for role {role}.")
             marker = f"key:{role}:own"
@@ -398,7 +397,7 @@ class Conductor:
         outcome = await self._ask_control(method, url)
         response, failure = captured_response(outcome, self._redactor)
         if response is None:
-            raise ScenarioStopped(ResultStatus.ERROR, f"our upstream's control port did not answer: {failure}")
+            raise ScenarioStopped(ResultStatus.INCONCLUSIVE, f"our upstream's control port did not answer: {failure}")
         parts = urlsplit(url)
         return Exchange(
             scenario=instance.scenario.name,
