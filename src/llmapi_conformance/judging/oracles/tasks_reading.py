@@ -68,14 +68,14 @@ def the_detail_is_what_the_events_carry(
 def the_detail_holds_what_the_last_event_holds(
     stream: Exchange, submitted: Exchange, readings: Sequence[Exchange]
 ) -> Judgement:
-    """Member by member, results and errors too; the query of an address, which may be a signature, aside (F7.19)."""
+    """Member by member, results and errors too; not the wording, nor the query of an address, a signature (F7.19)."""
     heard, read = _both_ends(stream, submitted, readings)
     if heard is None or read is None:
         return
     yield Examined("task that ended, in both views")
     for name in sorted(heard.task.keys() | read.task.keys()):
         # Null against absent is no difference.
-        if not same_json(_unsigned(heard.task.get(name)), _unsigned(read.task.get(name))):
+        if not same_json(_essence(heard.task.get(name)), _essence(read.task.get(name))):
             yield _differs(name, heard, read)
             return
 
@@ -152,12 +152,16 @@ def _answer(exchange: Exchange) -> str:
     return shown(exchange.body[:80].decode("utf-8", "replace")) if exchange.succeeded else answer_in_words(exchange)
 
 
-def _unsigned(value: Any) -> Any:
-    """The value with the queries of its addresses cut off, and without members that are null."""
+def _essence(value: Any) -> Any:
+    """The value without members that are null, the queries of its addresses and the words of its messages."""
     if isinstance(value, dict):
-        return {name: _unsigned(member) for name, member in value.items() if member is not None}
+        return {
+            name: bool(member) if name == "message" else _essence(member)
+            for name, member in value.items()
+            if member is not None
+        }
     if isinstance(value, list):
-        return [_unsigned(one) for one in value]
+        return [_essence(one) for one in value]
     if string(value).startswith(("http://", "https://", "/")):
         return value.partition("?")[0]
     return value
