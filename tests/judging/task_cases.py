@@ -143,7 +143,7 @@ def listener(*told: Any, at: float = 0.0, ending: Ending = Ending.LEFT, left: fl
         "ending": ending,
     } | extra
     chunks = list(_arriving(told))
-    made = _placed(given | {"chunks": chunks or [(0.1, b"")]}, b"", at)
+    made = _placed(given | ({"chunks": chunks} if chunks else {}), b"", at)
     if made.response is None or left <= made.response.ended_at:
         return made
     return replace(made, response=replace(made.response, ended_at=left))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmapi_conformance.evidence.exchange import Ending
-from llmapi_conformance.judging.oracle import Deviation, Oracle
+from llmapi_conformance.judging.oracle import ORACLES, Deviation, Oracle
+from llmapi_conformance.judging.oracles import sse  # noqa: F401 - registers the rules of framing
 from llmapi_conformance.judging.oracles import tasks_events as oracles
 from llmapi_conformance.judging.oracles import tasks_heard as heard
 from tests.judging.build import JSON_HEADERS
@@ -72,6 +73,16 @@ def test_a_sound_stream_is_examined_and_has_no_deviation(oracle: Oracle, name: s
 def test_a_stream_without_an_event_is_legal(oracle: Oracle) -> None:
     assert judged(oracle, listener())[1] == []
     assert judged(oracle, listener(HEARTBEAT, left=20))[1] == []
+
+
+RECONNECTING = listener(b"retry: 3000\n\n", bytes_of(*LIFE, event=f"id: 7\nevent: {EVENT}\n"), left=2)
+
+
+@pytest.mark.parametrize("made", [*SOUND.values(), RECONNECTING, listener(ending=Ending.COMPLETE)])
+def test_no_rule_of_other_streams_forbids_what_task_events_may_be(made: Exchange) -> None:
+    framing = [one for one in ORACLES.values() if one.clause.startswith("HTTP-F") and one.on and one.on.covers(made)]
+    assert len(framing) == 8
+    assert [one.name for one in framing if judged(one, made)[1]] == []
 
 
 JSON: dict[str, Any] = {"headers": JSON_HEADERS, "ending": Ending.COMPLETE}
@@ -143,6 +154,14 @@ def test_who_asks_for_json_may_get_a_list_or_a_refusal() -> None:
     for one in answers:
         assert judged(oracles.the_path_of_the_events_is_no_task_id, one)[1] == []
         assert judged(oracles.task_events_are_an_event_stream, one) == (0, [])
+
+
+def test_an_alias_that_does_not_exist_is_no_task_id() -> None:
+    alias: dict[str, Any] = {"operation": "streamImageTaskEventsAlias", "path": "/images/tasks/events"}
+    oracle = oracles.the_path_of_the_events_is_no_task_id
+    nothing = listener(**bad(404, "not_found", "No route /images/tasks/events"), **alias, ending=Ending.COMPLETE)
+    assert judged(oracle, nothing) == (0, [])
+    assert judged(oracle, listener(**unknown("events"), **alias, ending=Ending.COMPLETE))[1]
 
 
 @pytest.mark.parametrize("status", [401, 403, 405, 429, 500, 503])

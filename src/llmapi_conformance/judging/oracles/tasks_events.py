@@ -9,6 +9,7 @@ from llmapi_conformance.evidence.exchange import NOT_JSON, Ending, decode_json
 from llmapi_conformance.judging.chat_answer import shown, string
 from llmapi_conformance.judging.message_answer import object_of
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
+from llmapi_conformance.judging.oracles.envelopes import error_message
 from llmapi_conformance.judging.oracles.images import answer_in_words
 from llmapi_conformance.judging.task_answer import FOLLOWING, heard_view, ids_of
 from llmapi_conformance.judging.task_events import ended_in_words, follows, is_of_an_image_key, seconds_open
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LISTENING: Final = On(operations=FOLLOWING, mode="stream")
 ASKING: Final = On(operations=FOLLOWING, mode="stream", outcome="any")
+_ALIAS: Final = FOLLOWING[1]
 _EVENT_STREAM: Final = "text/event-stream"
 _LONG_ENOUGH: Final = 1.0
 """Seconds that a stream must have been open to show that it stays open, unless it told of a task's end."""
@@ -82,12 +84,14 @@ def the_path_of_the_events_is_no_task_id(exchange: Exchange) -> Judgement:
     """``/images/tasks/events`` is a route of its own, whatever the route of a task would make of it (F4.6).
 
     With an image key a task route would say that there is no such task (404), that the id is bad (400, 422), or give
-    the answer for a task as a JSON document.
+    the answer for a task as a JSON document. An alias that does not exist is a 404 too, but names no task (ALI-R05).
     """
     if exchange.request.method != "GET" or not is_of_an_image_key(exchange):
         return
     if exchange.status not in (400, 404, 422) and not exchange.succeeded:
         return  # no key, no place, no stream for this Accept: nothing that a task route has to do with
+    if exchange.status == 404 and exchange.operation == _ALIAS and not _names_a_task(exchange):
+        return
     yield Examined("GET of the events' path")
     if not exchange.succeeded:
         yield Deviation("a stream of events", f"{answer_in_words(exchange)}, as for an unknown task id")
@@ -141,6 +145,11 @@ def _events(exchange: Exchange) -> tuple[ServerSentEvent, ...]:
 def _accepts_events(exchange: Exchange) -> bool:
     accepted = ",".join(value for name, value in exchange.request.headers if name.lower() == "accept").lower()
     return not accepted or any(kind in accepted for kind in (_EVENT_STREAM, "text/*", "*/*"))
+
+
+def _names_a_task(exchange: Exchange) -> bool:
+    """Whether an error speaks of a task, its path aside."""
+    return "task" in error_message(exchange.json).replace(exchange.request.path, "").lower()
 
 
 def _is_a_list(document: object) -> bool:
