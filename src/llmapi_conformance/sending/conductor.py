@@ -21,16 +21,18 @@ from llmapi_conformance.evidence.results import ResultStatus, ScenarioResult, Sc
 from llmapi_conformance.evidence.tasks import SUBMITTING, submitted_tasks
 from llmapi_conformance.sending.assembly import SHORTEST_SECRET, Place, assemble, recorded
 from llmapi_conformance.sending.budget import Budget
-from llmapi_conformance.sending.credentials import Credential, bearer
+from llmapi_conformance.sending.controls import Controls, body_of
+from llmapi_conformance.sending.credentials import Credential
 from llmapi_conformance.sending.lanes import Lanes
 from llmapi_conformance.sending.listener import Listener
 from llmapi_conformance.sending.plan import Plan, declined, needed_by
+from llmapi_conformance.sending.preflight import see_target
 from llmapi_conformance.sending.session import Outgoing, Session
 from llmapi_conformance.sending.socket_session import SocketSession
 from llmapi_conformance.sending.sweeping import HURRIED, PATIENT, Sweep
 from llmapi_conformance.wire.capture import captured_response
 from llmapi_conformance.wire.http import HttpSender
-from llmapi_conformance.wire.message import Deadlines, Outcome, WireFailure, WireRequest
+from llmapi_conformance.wire.message import WireFailure
 from llmapi_conformance.wire.websocket import converse
 
 if TYPE_CHECKING:
@@ -46,14 +48,8 @@ if TYPE_CHECKING:
     from llmapi_conformance.target.target import Target
 
 _T = TypeVar("_T")
-_KEY_REFUSED = (400, 401)
-"""Statuses that say a key is unknown; 403 says that it is known and not for models."""
-PREFLIGHT_DEADLINE = 10.0
-"""Seconds that the first answer of a target may take."""
 STOP_DEADLINE = 3.0
 """Seconds that scenarios have to come to their ends when the run is stopped, and then what goes on without them."""
-CONTROL_DEADLINE = 10.0
-"""Seconds that a control port of ours may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +150,7 @@ class Conductor:
         self._http = await HttpSender(
             self.target.base_url, concurrency=self.target.concurrency, ca_file=ca_file
         ).__aenter__()
-        self._controls: dict[str, HttpSender] = {}
+        self._controls = Controls()
 
     async def _stop(self) -> None:
         # What a scenario does in its end, and a submission under way, have some time; then they are stopped for good.
@@ -180,8 +176,8 @@ class Conductor:
         await sweep.run(submitted_tasks(self.exchanges).left, limit)
 
     async def _shut(self) -> None:
-        for sender in (self._http, *self._controls.values()):
-            await sender.__aexit__()
+        await self._http.__aexit__()
+        await self._controls.close()
 
     async def _begin(self, plan: Plan) -> None:
         self._plan = plan
@@ -272,11 +268,11 @@ class Conductor:
             if not role:
                 continue
             body = ('{"role":"' + role + '"}').encode()
-            answer = await self._ask_control("POST", f"{self.target.gateway_control}/keys", body)
+            answer = await self._controls.ask("POST", f"{self.target.gateway_control}/keys", body)
             if isinstance(answer, WireFailure):
                 reason = f"the reference gateway handed out no key for role {role}: {answer.sentence}"
                 raise ScenarioStopped(ResultStatus.INCONCLUSIVE, reason)
-            made = decode_json(b"".join(data for _, data in answer.chunks))
+            made = decode_json(body_of(answer))
             if not isinstance(made, dict) or not isinstance(made.get("key"), str):
                 raise TargetError(f"The reference gateway handed out no key for role {role}.")
             marker = f"key:{role}:own"
@@ -394,7 +390,7 @@ class Conductor:
             ScenarioStopped: The port gave no answer.
         """
         started_at = time.time()
-        outcome = await self._ask_control(method, url)
+        outcome = await self._controls.ask(method, url)
         response, failure = captured_response(outcome, self._redactor)
         if response is None:
             raise ScenarioStopped(ResultStatus.INCONCLUSIVE, f"our upstream's control port did not answer: {failure}")
@@ -425,61 +421,14 @@ class Conductor:
         await asyncio.sleep(pause)
         return True
 
-    async def _ask_control(self, method: str, url: str, body: bytes = b"") -> Outcome:
-        parts = urlsplit(url)
-        base = f"{parts.scheme}://{parts.netloc}"
-        if base not in self._controls:
-            self._controls[base] = await HttpSender(base).__aenter__()
-        deadlines = Deadlines(CONTROL_DEADLINE, CONTROL_DEADLINE, CONTROL_DEADLINE, CONTROL_DEADLINE)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = (("Content-Type", "application/json"),) if body else ()
-        return await self._controls[base].send(WireRequest(method, target, headers, body, deadlines))
-
     async def _preflight(self) -> None:
         if self.target.upstream_control:
-            await self._learn_upstream_secrets()
-        plain = [role for role in self.target.roles if "+" not in role]
-        refused: dict[str, int] = {}
-        for role in plain or list(self.target.roles):
-            outgoing = Outgoing("GET", "/v1/models", (), b"", (bearer(self._credential_of(role)),))
-            assembled = assemble(outgoing, self.target, role, self._http.origin)
-            deadline = min(PREFLIGHT_DEADLINE, self.target.timeouts.first_byte)
-            quick = replace(
-                assembled.wire, deadlines=Deadlines(self.target.timeouts.connect, deadline, deadline, deadline)
-            )
-            outcome = await self._http.send(quick)
-            if isinstance(outcome, WireFailure):
-                raise TargetError(
-                    f"The target {self.target.name} at {self.target.base_url} can't be used: {outcome.sentence}. "
-                    "Check base_url and that the gateway is running."
-                )
-            if outcome.status not in _KEY_REFUSED:
-                return
-            refused[role] = outcome.status
-        said = ", ".join(f"{role} with {status}" for role, status in refused.items())
-        raise TargetError(
-            f"The target {self.target.name} accepted no key: GET /v1/models refused {said}. "
-            "Check the keys in the variables that the target file names."
-        )
+            secrets = await self._controls.upstream_secrets(self.target.upstream_control)
+            self._redactor = self._redactor.with_secrets(secrets)
+        await see_target(self.target, self._setting.keyring, self._http)
 
     def _credential_of(self, role: str) -> Credential:
         return Credential(f"key:{role}", self._setting.keyring.reveal(role))
-
-    async def _learn_upstream_secrets(self) -> None:
-        outcome = await self._ask_control("GET", f"{self.target.upstream_control}/secrets")
-        known = None if isinstance(outcome, WireFailure) else decode_json(b"".join(data for _, data in outcome.chunks))
-        if not isinstance(known, dict):
-            raise TargetError(
-                f"The upstream's control port {self.target.upstream_control} did not answer; start it with "
-                "'llmapi-conformance reference --upstream-only', or leave [upstream] out of the target file."
-            )
-        secrets: dict[str, str] = {}
-        for name, marker in (("keys", "upstream-key"), ("hosts", "upstream-host"), ("headers", "upstream-header")):
-            for secret in known.get(name, ()):
-                # One of its headers tells its host: an address stays an address.
-                if len(str(secret)) >= SHORTEST_SECRET:
-                    secrets.setdefault(str(secret), f"[[{marker}]]")
-        self._redactor = self._redactor.with_secrets(secrets)
 
     def _on_loop(self, work: Coroutine[Any, Any, None]) -> None:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
