@@ -96,6 +96,11 @@ class Conductor:
         """The gateway under test."""
         return self._setting.target
 
+    @property
+    def examples(self) -> int:
+        """Examples that a scenario may draw (see ``sending.session.Gateway``)."""
+        return self._setting.profile.examples
+
     def preflight(self) -> None:
         """See that the target answers and accepts a key.
 

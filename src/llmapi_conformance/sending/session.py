@@ -88,6 +88,10 @@ class Gateway(Protocol):
     def target(self) -> Target:
         """The gateway under test."""
 
+    @property
+    def examples(self) -> int:
+        """Examples that a scenario may draw, where it draws what it sends."""
+
     def credential(self, instance: Instance, role: str) -> Credential:
         """The key of a role for this instance."""
 
@@ -131,6 +135,11 @@ class Session:
     def target(self) -> Target:
         """The gateway under test."""
         return self._gateway.target
+
+    @property
+    def examples(self) -> int:
+        """Examples that the scenario may draw, where it draws what it sends."""
+        return self._gateway.examples
 
     @property
     def sandwich(self) -> bool:

@@ -22,6 +22,7 @@ class Profile:
         max_output_tokens: Tokens that models write, at most.
         deadline: Seconds for the whole run.
         gaps_fail: Whether a clause that nothing could show is failed unless the target file declares it.
+        examples: Examples that are drawn where what is sent is drawn, at most.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Profile:
     max_output_tokens: int
     deadline: float
     gaps_fail: bool = False
+    examples: int = 12
 
 
 PROFILES = {
@@ -52,6 +54,7 @@ PROFILES = {
             1_000_000,
             3_600.0,
             gaps_fail=True,
+            examples=24,
         ),
     )
 }
