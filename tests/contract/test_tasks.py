@@ -11,7 +11,7 @@ from llmapi_conformance.contract.tasks import load_tasks
 from llmapi_conformance.errors import ContractError
 
 SPECS = Path(__file__).parents[2] / "specs"
-ACTIVE, FINAL = {"queued", "running"}, {"succeeded", "failed", "timeout", "canceled"}
+ACTIVE, FINAL = frozenset({"queued", "running"}), frozenset({"succeeded", "failed", "timeout", "canceled"})
 
 
 def test_two_states_are_active_and_four_final() -> None:
