@@ -155,6 +155,16 @@ def test_what_another_key_sees_of_an_id_says_nothing() -> None:
     assert only(story) == SubmittedTask("a", Holder(ROLE), "queued")
 
 
+def test_the_clean_up_looks_with_the_key_of_the_scenario_that_submitted() -> None:
+    own = "[[key:image:batch:own]]"
+    story = Story()
+    story.submit("a", key=own, scenario="x", parameters="p")
+    story.read("a", "succeeded", key=own, scenario=CLEANUP, parameters="y")
+    assert submitted_tasks(story.told).left
+    story.read("a", "canceled", key=own, scenario=CLEANUP, parameters="x[p]")
+    assert not submitted_tasks(story.told).left
+
+
 def test_an_id_of_two_keys_is_two_tasks_and_an_id_twice_is_one() -> None:
     story = Story()
     own = "[[key:image:batch:own]]"

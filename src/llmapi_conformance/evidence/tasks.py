@@ -138,14 +138,18 @@ def submitted_tasks(exchanges: Iterable[Exchange]) -> SubmittedTasks:
 
 
 def holder_of(exchange: Exchange) -> Holder:
-    """The key that a request was sent with: of its ``Authorization``, else the first that it shows."""
+    """The key that a request was sent with: of its ``Authorization``, else the first that it shows.
+
+    The clean-up sends with the keys of others; its parameters say whose.
+    """
     headers = exchange.request.headers
     first = (value for name, value in headers if name.lower() == "authorization")
     others = (value for name, value in headers if name.lower() != "authorization")
     for text in (*first, *others, exchange.request.target):
         if found := _KEY.search(text):
             parameters = f"[{exchange.parameters}]" if exchange.parameters else ""
-            return Holder(found[1], f"{exchange.scenario}{parameters}" if found[2] else "")
+            instance = exchange.parameters if exchange.scenario == CLEANUP else f"{exchange.scenario}{parameters}"
+            return Holder(found[1], instance if found[2] else "")
     return Holder(exchange.role)
 
 

@@ -124,7 +124,7 @@ class Sweep:
             )
             assembled = replace(assembled, wire=replace(assembled.wire, deadlines=quick))
             self._step += 1
-            place = Place(CLEANUP, "", self._step, 1, operation, task.holder.role)
+            place = Place(CLEANUP, task.holder.own, self._step, 1, operation, task.holder.role)
             outcome = await self._http.send(assembled.wire)
         exchange = recorded(place, assembled, outcome, self._http.origin, self._redactor)
         self._silences = 0 if exchange.answered else self._silences + 1
