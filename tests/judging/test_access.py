@@ -254,6 +254,16 @@ def test_a_ledger_that_moves_is_told(changed: dict[str, Any]) -> None:
     assert judged(access.a_tenant_sees_only_its_own_usage, usage(), usage(), foreign, usage(**changed))[1] != []
 
 
+def test_a_wallet_is_no_ledger_of_a_key_since_others_draw_on_it_too() -> None:
+    refused = at("general:openai", "countMessageTokens", 404)
+    foreign = at("general:openai", "createChatCompletion", 200)
+    still, after = (usage(quota=None, balance=money, remaining=money) for money in (87.66, 80.0))
+    assert judged(access.a_refusal_moves_no_ledger, still, still, refused, after) == (1, [])
+    assert judged(access.a_tenant_sees_only_its_own_usage, still, still, foreign, after) == (1, [])
+    told = usage(quota=None, balance=80.0, remaining=80.0, daily_usage=[{"date": "2026-11-23", "requests": 4}])
+    assert len(judged(access.a_refusal_moves_no_ledger, still, still, refused, told)[1]) == 1
+
+
 def test_a_ledger_that_can_not_be_read_says_nothing() -> None:
     refused = at("general:openai", "countMessageTokens", 404)
     closed = at("image:batch", "getUsage", 403)

@@ -31,9 +31,11 @@ def other(one: Exchange, **change: Any) -> Exchange:
     return replace(one, request=replace(one.request, target=path), **change)
 
 
-def usage(requests: int, cost: float) -> Exchange:
+def usage(requests: int, cost: float, balance: float | None = None) -> Exchange:
     total = {"requests": requests, "total_tokens": requests * 22, "actual_cost": cost}
     body = {"mode": "unrestricted", "remaining": 50 - cost, "usage": {"today": total, "total": total}}
+    if balance is not None:
+        body |= {"balance": balance, "remaining": balance}
     return exchange(operation="getUsage", method="GET", path="/v1/usage", body=body)
 
 
@@ -179,6 +181,8 @@ def test_a_call_by_an_alias_costs_what_it_costs_by_the_standard_path() -> None:
     oracle = oracles.alias_is_charged_like_its_standard
     standard, alias = chat_cases.plain(), other(chat_cases.plain(), **CHAT)
     assert judged(oracle, [usage(1, 0.1), usage(2, 0.3), usage(3, 0.5)], standard, alias)[1] == []
+    wallet = [usage(number, 0.2 * number, balance=money) for number, money in ((1, 49.8), (2, 49.6), (3, 12.0))]
+    assert judged(oracle, wallet, standard, alias)[1] == []
     assert found(oracle, [usage(1, 0.1), usage(2, 0.3), usage(2, 0.3)], standard, alias) >= 1
     assert judged(oracle, [usage(1, 0.1), usage(2, 0.3), usage(2, 0.3)], standard, exchange(**CHAT, status=404)) == (
         0,

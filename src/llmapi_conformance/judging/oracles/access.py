@@ -36,10 +36,9 @@ _COUNTED: Final = frozenset(
         "actual_cost",
         "used",
         "remaining",
-        "balance",
     }
 )
-"""Members of the usage answer that a call moves (F8.5, F8.6)."""
+"""Members of the usage answer that a call moves (F8.5)."""
 _DEPTH: Final = 16
 _SMALLEST_AMOUNT: Final = 1e-9
 """US dollars; what differs less is rounding."""
@@ -217,7 +216,7 @@ def a_refusal_reaches_no_upstream(exchange: Exchange, log: Exchange) -> Judgemen
 
 @oracle("ACC-L02")
 def a_refusal_moves_no_ledger(before: Exchange, still: Exchange, refused: Exchange, after: Exchange) -> Judgement:
-    """Usage and balance after a refused call are what they were (F8.1).
+    """Usage and quota of a key after a refused call are what they were (F8.1).
 
     Args:
         before: Usage.
@@ -294,7 +293,7 @@ def _judge_body(basis: Basis, matrix: AccessMatrix, exchange: Exchange) -> Judge
 
 def _unmoved(before: Exchange, still: Exchange, after: Exchange, cause: str, what: str) -> Judgement:
     """The third reading differs from the second no more than the second from the first."""
-    ledgers = [_ledger(one.json) for one in (before, still, after) if one.succeeded]
+    ledgers = [_ledger_of_a_key(one.json) for one in (before, still, after) if one.succeeded]
     if len(ledgers) != 3 or not ledgers[0]:
         return
     first, second, third = ledgers
@@ -308,6 +307,13 @@ def _unmoved(before: Exchange, still: Exchange, after: Exchange, cause: str, wha
                 f"{second.get(path, 0.0):g} before it and {third.get(path, 0.0):g} after it",
                 exchange=after,
             )
+
+
+def _ledger_of_a_key(body: Any) -> Ledger:
+    """What calls with other keys can't move: beside a balance stands what remains in the tenant's wallet (F8.6)."""
+    if isinstance(body, dict) and "balance" in body:
+        body = {name: value for name, value in body.items() if name != "remaining"}
+    return _ledger(body)
 
 
 def _ledger(body: Any, path: str = "", depth: int = _DEPTH) -> Ledger:

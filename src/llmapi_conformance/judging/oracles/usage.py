@@ -263,7 +263,10 @@ def an_exhausted_key_reads_its_usage(exchange: Exchange) -> Judgement:
 
 
 def counters(exchange: Exchange) -> dict[str, float]:
-    """The numbers that calls move, by where they stand; none when usage was not told."""
+    """The numbers that calls of its key alone move, by where they stand; none when usage was not told.
+
+    A balance is that of a wallet, which all keys of a tenant draw on (F8.6): others may have moved it meanwhile.
+    """
     body = exchange.json
     if not exchange.succeeded or not isinstance(body, dict):
         return {}
@@ -272,7 +275,7 @@ def counters(exchange: Exchange) -> dict[str, float]:
     sums = object_of(usage.get("total") or usage.get("today"))
     found: dict[str, Any] = {f"total.{name}": sums.get(name) for name in _COUNTERS}
     found["quota.used"] = object_of(body.get("quota")).get("used")
-    found["remaining"] = body.get("remaining")
+    found["remaining"] = None if "balance" in body else body.get("remaining")
     return {name: float(value) for name, value in found.items() if _is_number(value)}
 
 
