@@ -187,6 +187,16 @@ def test_an_answer_that_is_cut_has_to_say_so() -> None:
         assert found(oracle, wrong) == 1
 
 
+def test_what_a_model_of_its_own_accord_keeps_short_is_not_cut() -> None:
+    oracle = oracles.the_limit_is_told_as_incomplete
+    short, long = response(usage=USAGE | {"output_tokens": 5}), response(usage=USAGE | {"output_tokens": 16})
+    asked = question("Count from 1 to 50 in words.", max_output_tokens=16)
+    told = question(scripted("echo", "one two three " * 20), max_output_tokens=16)
+    assert judged(oracle, plain(short, asked)) == (0, [])
+    assert found(oracle, plain(long, asked)) == 1
+    assert found(oracle, plain(short, told)) == 1
+
+
 def test_a_filtered_answer_has_to_say_so() -> None:
     oracle = oracles.filtered_response_says_so
     asked = question(scripted("stop=filtered"))

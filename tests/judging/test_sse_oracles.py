@@ -167,7 +167,8 @@ def test_a_stream_that_nobody_paced_is_not_judged_by_pace() -> None:
 
 
 def test_a_short_stream_is_not_judged_by_its_pieces() -> None:
-    assert judged(oracles.a_stream_arrives_in_pieces, [paced(0.1, 0.1, 0.1)]) == (0, [])
+    assert judged(oracles.a_stream_arrives_in_pieces, [paced(*[0.1] * 9)]) == (0, [])
+    assert len(judged(oracles.a_stream_arrives_in_pieces, [paced(*[0.1] * 10)])[1]) == 1
 
 
 def test_an_answer_that_is_no_stream_has_no_arrival() -> None:

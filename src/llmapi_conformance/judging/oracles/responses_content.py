@@ -168,7 +168,7 @@ def stream_counts_like_the_plain_response(plain: Exchange, stream: Exchange) -> 
 def the_limit_is_told_as_incomplete(exchange: Exchange) -> Judgement:
     """An answer longer than the limit is incomplete for max_output_tokens (R-N1, oracle M7)."""
     answer = answer_of(exchange)
-    if answer is None:
+    if answer is None or (payload_of(exchange) is None and _within_the_limit(answer, exchange)):
         return
     yield Examined("status")
     if (answer.status, answer.reason) != ("incomplete", "max_output_tokens"):
@@ -177,6 +177,12 @@ def the_limit_is_told_as_incomplete(exchange: Exchange) -> Judgement:
             f"{_end(answer)} after {len(answer.text)} characters",
             span_of(exchange, "incomplete_details"),
         )
+
+
+def _within_the_limit(answer: ResponseAnswer, exchange: Exchange) -> bool:
+    """Whether a model that nobody told what to say wanted to say less than it might."""
+    limit, written = sent(exchange).get("max_output_tokens"), answer.usage.get("output_tokens")
+    return isinstance(limit, int) and isinstance(written, int) and written < limit and answer.status == "completed"
 
 
 @oracle("RSP-E08")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 STREAMS: Final = On(mode="stream", outcome="success")
 DONE: Final = "[DONE]"
+_LONGER: Final = 10
+"""Events of a longer stream, at least: a few words with what frames them may be made in one go."""
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 _EVENT_LINE = re.compile(rb"(?:^|[\r\n])event(?::|[\r\n]|$)")
 
@@ -177,7 +179,7 @@ def a_paced_stream_arrives_as_it_is_made(answers: Sequence[Exchange], paced: Seq
 def a_stream_arrives_in_pieces(answers: Sequence[Exchange]) -> Judgement:
     """A longer streamed answer arrives at three distinct times at least (H3); one of several is enough."""
     shown = [(arrival(answer), answer) for answer in answers]
-    judged = [(seen, answer) for seen, answer in shown if seen is not None and seen.events >= 6]
+    judged = [(seen, answer) for seen, answer in shown if seen is not None and seen.events >= _LONGER]
     if not judged:
         return
     yield Examined("longer stream", len(judged))
