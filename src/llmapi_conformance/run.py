@@ -17,7 +17,7 @@ from llmapi_conformance.contract.contract import Contract, load_contract
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.evidence.journal import Journal
 from llmapi_conformance.evidence.results import ResultStatus
-from llmapi_conformance.evidence.silence import stopped_answering
+from llmapi_conformance.evidence.silence import broken_at_the_end, stopped_answering
 from llmapi_conformance.evidence.tasks import CLEANUP
 from llmapi_conformance.judging.check import Check, checking
 from llmapi_conformance.judging.verdicts import (
@@ -228,6 +228,7 @@ class Run:
     def outcome_of_check(self) -> tuple[str, str]:
         """``passed``, ``failed`` or ``skipped`` for the open check, and the text for pytest."""
         check = self._checks[-1]
+        self._excuse(check)
         clauses = [self.contract.clauses[name] for name in check.clauses]
         offered = [clause for clause in clauses if not self.terms.declined(clause)]
         if not offered:
@@ -250,6 +251,14 @@ class Run:
                 return "skipped", f"{verdict.value.replace('_', ' ')}: {reasons}"
         return "passed", ""
 
+    def _excuse(self, check: Check) -> None:
+        """That a gateway went away is no finding in the answers that broke off then; known when all was sent."""
+        if self._source is None or not any(found.broken for found in check.observed):
+            return
+        self._source.wait()
+        if silence := stopped_answering(self._source.exchanges):
+            check.excuse(broken_at_the_end(self._source.exchanges), silence)
+
     def finish(self, pytest_status: int) -> int:
         """Judge, write the reports, and return the exit status (DESIGN section 3)."""
         ended_at = self._end_recording(pytest_status)
@@ -262,7 +271,7 @@ class Run:
         whole = not self.selection.get("keyword")
         if not self.problems and whole and not any(one.succeeded and one.scenario != CLEANUP for one in exchanges):
             self.problems.append("nothing was observed: no request was answered with success")
-        if silence := stopped_answering(one for one in exchanges if one.scenario != CLEANUP):
+        if silence := stopped_answering(exchanges):
             self.problems.append(silence)
         status = exit_status(self.results, trusted=not self.problems)
         facts = RunFacts(

@@ -179,6 +179,23 @@ def test_an_empty_success_proves_nothing_but_may_break_something() -> None:
     assert verdict(check(PASSES, status=401)) is Verdict.PASSED
 
 
+def test_what_broke_off_with_the_gateway_is_inconclusive_and_no_finding() -> None:
+    made = Check("n", ("MSG-Z01",))
+    cut, whole = exchange(ending=Ending.CUT), dataclasses.replace(exchange(), step=2)
+    with checking(made):
+        judge(FAILS, cut)
+        judge(FAILS, whole, cut)
+    made.excuse(frozenset({"another#1"}), "it went away")
+    assert verdict(made) is Verdict.FAILED
+    made.excuse(frozenset({cut.id}), "it went away")
+    [said] = verdicts([CLAUSE], [made], TERMS)
+    assert (said.verdict, said.reason, said.findings) == (Verdict.INCONCLUSIVE, "it went away", ())
+    with checking(made):
+        judge(FAILS, whole)
+    made.excuse(frozenset({cut.id, whole.id}), "it went away")
+    assert verdict(made) is Verdict.FAILED
+
+
 def test_what_a_gateway_says_can_always_be_written_into_a_report() -> None:
     assert Deviation("\ud800 here", "a\udfff").observed == "a\\udfff"
     assert (Deviation("\ud800 here", "a").expected).encode()

@@ -207,7 +207,7 @@ def test_after_a_crash_the_tasks_are_ended_from_the_recording(
 def test_a_gateway_that_goes_away_makes_no_findings_and_one_sentence(tmp_path: Path) -> None:
     running = start_reference()
     path = target_file(tmp_path, running.announcement)
-    with started(tmp_path, "run", "-t", path, "-k", "tasks", **keys(running.announcement)) as process:
+    with started(tmp_path, "run", "-t", path, "-k", "tasks or http", **keys(running.announcement)) as process:
         when_submitted(tmp_path, process, 2)
         running.process.kill()
         at = time.monotonic()
@@ -222,8 +222,13 @@ def test_a_gateway_that_goes_away_makes_no_findings_and_one_sentence(tmp_path: P
     found = {one["verdict"]: one["id"] for one in document["clauses"]}
     assert "error" not in found, found["error"]
     assert "failed" not in found, found["failed"]
+    assert "warned" not in found, found["warned"]
     assert "inconclusive" in found
     assert read_recording(tmp_path / "out" / "recording.jsonl").damaged == ()
+    # Judged again, it says the same.
+    assert tool("judge", "out/recording.jsonl", "--report-dir", "again", cwd=tmp_path).returncode == 2
+    judged = json.loads((tmp_path / "again" / "verdicts.json").read_text("utf-8"))
+    assert (judged["clauses"], judged["problems"]) == (document["clauses"], document["problems"])
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ class Ending(StrEnum):
 
 
 _HUNG_UP: Final = (Ending.ABORTED, Ending.LEFT)
+_BROKEN_OFF: Final = (Ending.CUT, Ending.RESET, Ending.TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +300,11 @@ class Exchange:
     def complete(self) -> bool:
         """Whether the whole body arrived."""
         return self.response is not None and self.response.ending is Ending.COMPLETE
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether the gateway began an answer and did not bring it to its end."""
+        return self.ending in _BROKEN_OFF
 
     @cached_property
     def body(self) -> bytes:

@@ -17,12 +17,13 @@ from llmapi_conformance.judging.oracle import Deviation, Examined, Oracle
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A deviation with the clause it breaks and the exchange that shows it."""
+    """A deviation with the clause it breaks, the exchange that shows it, and the subjects whose answers broke off."""
 
     clause: str
     oracle: str
     deviation: Deviation
     exchange: Exchange | None
+    broken: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -52,6 +53,12 @@ class Check:
         self.status = status
         self.reason = reason
 
+    def excuse(self, broken: frozenset[str], reason: str) -> None:
+        """Take back what was found in answers that broke off for a reason that is no finding: it is inconclusive."""
+        for found in [one for one in self.observed if one.broken & broken]:
+            self.observed.remove(found)
+            self.unseen[found.clause] = (ResultStatus.INCONCLUSIVE, reason)
+
     def took(self, oracle: Oracle, subjects: tuple[object, ...]) -> None:
         """Run an oracle over its subjects and keep what it yields."""
         clause = oracle.clause
@@ -70,6 +77,7 @@ class Check:
                 )
                 return
         hollow = next((exchange for exchange in exchanges if exchange.hollow), None)
+        broken = frozenset(exchange.id for exchange in exchanges if exchange.broke_off)
         for item in oracle(*subjects):
             if isinstance(item, Examined):
                 if hollow is not None:
@@ -80,7 +88,7 @@ class Check:
                 self.examined[clause] = self.examined.get(clause, 0) + item.count
             else:
                 shown = item.exchange or _telling(exchanges)
-                self.observed.append(Observed(clause, oracle.name, _writable(item), shown))
+                self.observed.append(Observed(clause, oracle.name, _writable(item), shown, broken))
 
 
 _current: ContextVar[Check | None] = ContextVar("check", default=None)

@@ -18,6 +18,7 @@ from llmapi_conformance.errors import BudgetExceeded, TargetError
 from llmapi_conformance.evidence.exchange import Exchange, Request, decode_json
 from llmapi_conformance.evidence.redaction import Redactor
 from llmapi_conformance.evidence.results import ResultStatus, ScenarioResult, ScenarioStopped
+from llmapi_conformance.evidence.silence import seems_gone
 from llmapi_conformance.evidence.tasks import SUBMITTING, submitted_tasks
 from llmapi_conformance.sending.assembly import SHORTEST_SECRET, Place, assemble, recorded
 from llmapi_conformance.sending.budget import Budget
@@ -26,7 +27,7 @@ from llmapi_conformance.sending.credentials import Credential
 from llmapi_conformance.sending.lanes import Lanes
 from llmapi_conformance.sending.listener import Listener
 from llmapi_conformance.sending.plan import Plan, declined, needed_by
-from llmapi_conformance.sending.preflight import see_target
+from llmapi_conformance.sending.preflight import last_look, see_target
 from llmapi_conformance.sending.session import Outgoing, Session
 from llmapi_conformance.sending.socket_session import SocketSession
 from llmapi_conformance.sending.sweeping import HURRIED, PATIENT, Sweep
@@ -84,6 +85,7 @@ class Conductor:
         self._futures: dict[str, Future[ScenarioResult]] = {}
         self._tasks: dict[str, asyncio.Task[ScenarioResult]] = {}
         self._outlasting: set[asyncio.Task[Any]] = set()
+        self._looked = False
         self._swept = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="conductor", daemon=True)
@@ -121,9 +123,13 @@ class Conductor:
         return future.result()
 
     def wait(self) -> None:
-        """Until every started instance has a result."""
+        """Until every started instance has a result; a gateway that seems to have gone away is then asked once more."""
         for future in self._futures.values():
             future.result()
+        if not self._looked:
+            self._looked = True
+            if seems_gone(self.exchanges):
+                self._on_loop(self._look())
 
     def sweep(self, limit: float = PATIENT) -> None:
         """End the image tasks that were submitted and not seen to end, in so many seconds at most; once."""
@@ -170,6 +176,10 @@ class Conductor:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    async def _look(self) -> None:
+        for look in await last_look(self.target, self._setting.keyring, self._http, self._redactor):
+            self.keep(look)
 
     async def _sweep(self, limit: float) -> None:
         def credential(holder: Holder) -> Credential | None:
