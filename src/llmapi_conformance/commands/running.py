@@ -1,0 +1,148 @@
+"""Commands that judge: ``run``, ``plan`` and ``judge``."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from llmapi_conformance.commands.pytest_run import Collected, run_pytest
+from llmapi_conformance.commands.shared import (
+    UNTRUSTED,
+    KeywordOption,
+    ProfileOption,
+    ReportOption,
+    TargetOption,
+    known,
+    new_report_dir,
+    plainly,
+)
+from llmapi_conformance.errors import ContractError, TargetError
+from llmapi_conformance.reporting.terminal import console_for_people, print_plan, print_summary, print_tasks
+from llmapi_conformance.run import EMBEDDED, Request, Run
+
+
+@plainly
+def run(
+    *,
+    target: TargetOption = EMBEDDED,
+    profile: ProfileOption = "gate",
+    keyword: KeywordOption = "",
+    report_dir: ReportOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A broken SHOULD fails the run, assumed clauses aside.")
+    ] = False,
+    fault: Annotated[str, typer.Option(help="A fault of the reference gateway, such as M15.")] = "",
+    variation: Annotated[
+        list[str] | None, typer.Option(help="A legal variation of the reference gateway, such as C2; may be repeated.")
+    ] = None,
+    delay_ms: Annotated[
+        int, typer.Option(min=0, help="Milliseconds by which the reference gateway delays each answer.")
+    ] = 0,
+) -> None:
+    """Send, record, judge and report.
+
+    Exit status: 0 conformant, 1 findings, 2 the run can't be trusted, 3 only inconclusive MUSTs.
+    """
+    if target != EMBEDDED and (fault or variation or delay_ms):
+        raise ContractError(
+            "--fault, --variation and --delay-ms belong to the embedded reference gateway; leave out --target."
+        )
+    # A CI job that is cancelled gets SIGTERM: like Ctrl-C, it leaves time to end what was begun.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    request = Request(
+        report_dir=report_dir or new_report_dir(),
+        target=target,
+        profile=profile,
+        selection={"keyword": keyword, "fail_on_warned": strict},
+        fault=known(fault, "fault"),
+        variations=tuple(known(name, "variation") for name in variation or ()),
+        delay_ms=delay_ms,
+    )
+    raise typer.Exit(_conduct(Run(request), keyword))
+
+
+@plainly
+def plan(*, target: TargetOption = EMBEDDED, profile: ProfileOption = "gate", keyword: KeywordOption = "") -> None:
+    """Say what a run would send and what it would cost; nothing is sent."""
+    selection = {"keyword": keyword, "fail_on_warned": False}
+    conformance = Run(Request(report_dir=Path(), target=target, profile=profile, selection=selection))
+    if target == EMBEDDED:
+        conformance.prepare_target()
+    try:
+        collected = Collected()
+        status = run_pytest(conformance, keyword, ["--plan"], collected)
+        if status == pytest.ExitCode.NO_TESTS_COLLECTED or not collected.count:
+            raise ContractError(f"No check matches {keyword!r}; try 'llmapi-conformance clauses list'.")
+        print_plan(console_for_people(), conformance.plan, conformance.target, conformance.profile, collected.count)
+        raise typer.Exit(UNTRUSTED if conformance.plan.exceeds(conformance.profile) else 0)
+    finally:
+        conformance.close()
+
+
+@plainly
+def judge(
+    recording: Annotated[Path, typer.Argument(help="A recording.jsonl of an earlier run.")],
+    *,
+    report_dir: ReportOption = None,
+) -> None:
+    """Judge a recording again, without any network. Exit status as for run."""
+    conformance = Run(Request(report_dir=report_dir or new_report_dir(), replay=str(recording)))
+    raise typer.Exit(_conduct(conformance, str(conformance.selection.get("keyword", ""))))
+
+
+def _conduct(conformance: Run, keyword: str) -> int:
+    console = console_for_people()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    junit = str(conformance.request.report_dir / "junit.xml")
+    try:
+        with Progress(*columns, console=console, transient=True) as progress:
+            shown = _Shown(progress, "judging" if conformance.request.replay else "sending and judging")
+            status = run_pytest(conformance, keyword, [f"--junit-xml={junit}"], shown)
+    finally:
+        conformance.close()
+    if not conformance.document:
+        return UNTRUSTED
+    if not any(one.checks for one in conformance.results) and conformance.problems:
+        print_tasks(console, conformance.document["tasks"], _cleanup_command(conformance))
+        raise TargetError("; ".join(conformance.problems))
+    print_summary(console, conformance.results, conformance.document, _cleanup_command(conformance))
+    for name in ("verdicts.json", "junit.xml", "recording.jsonl"):
+        path = conformance.request.report_dir / name
+        if path.exists():
+            console.print(Text(str(path), "dim"))
+    return int(status)
+
+
+def _cleanup_command(conformance: Run) -> str:
+    """What ends the tasks that a run left; the reference gateway takes its own along."""
+    target = conformance.request.target
+    if target == EMBEDDED:
+        return ""
+    return f"llmapi-conformance cleanup {conformance.recording_path} --target {target or 'FILE'}"
+
+
+class _Shown:
+    """Shows how far the run is."""
+
+    def __init__(self, progress: Progress, words: str) -> None:
+        self.progress = progress
+        self.task = progress.add_task(words, total=None)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.progress.update(self.task, total=len(session.items))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.progress.console.print(Text(str(report.longrepr)))
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self.progress.console.print(Text(str(excrepr)))
+
+    def pytest_runtest_logfinish(self) -> None:
+        self.progress.advance(self.task)

@@ -1,0 +1,77 @@
+"""What several commands share: options, how an error is shown, names of the reference gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from llmapi_conformance.errors import ConformanceError, ContractError
+
+UNTRUSTED = 2
+"""Exit status when the run can't be trusted, bad input included."""
+
+TargetOption = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        "-t",
+        metavar="FILE",
+        help="Target file of the gateway; the embedded reference gateway when omitted.",
+    ),
+]
+ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="Limits: gate, probe or acceptance.")]
+KeywordOption = Annotated[
+    str,
+    typer.Option(
+        "-k",
+        metavar="EXPRESSION",
+        help="Only checks that match, as pytest's -k: surface, clause id or a part of a name.",
+    ),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report-dir", metavar="DIR", help="Where recording and reports go; a new folder under reports/ when omitted."
+    ),
+]
+
+
+def plainly(command: Callable[..., None]) -> Callable[..., None]:
+    """Show our own errors as one sentence."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except ConformanceError as error:
+            typer.echo(f"llmapi-conformance: {error}", err=True)
+            raise typer.Exit(UNTRUSTED) from None
+
+    return run
+
+
+def known(name: str, kind: str) -> str:
+    """The name of a fault or variation, as the reference knows it.
+
+    Raises:
+        ContractError: The reference has none of this name.
+    """
+    if not name:
+        return name
+    from llmapi_conformance.reference.faults import FAULTS
+    from llmapi_conformance.reference.variations import VARIATIONS
+
+    known = FAULTS if kind == "fault" else VARIATIONS
+    if name not in known:
+        raise ContractError(f"The reference gateway has no {kind} {name}; it has {', '.join(known)}.")
+    return name
+
+
+def new_report_dir() -> Path:
+    """A folder named by the time (UTC)."""
+    return Path("reports") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
