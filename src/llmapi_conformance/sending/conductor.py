@@ -27,7 +27,8 @@ from llmapi_conformance.sending.credentials import Credential
 from llmapi_conformance.sending.lanes import Lanes
 from llmapi_conformance.sending.listener import Listener
 from llmapi_conformance.sending.plan import Plan, declined, needed_by
-from llmapi_conformance.sending.preflight import last_look, see_target
+from llmapi_conformance.sending.preflight import see_target
+from llmapi_conformance.sending.presence import Presence
 from llmapi_conformance.sending.session import Outgoing, Session
 from llmapi_conformance.sending.socket_session import SocketSession
 from llmapi_conformance.sending.sweeping import HURRIED, PATIENT, Sweep
@@ -162,6 +163,7 @@ class Conductor:
             self.target.base_url, concurrency=self.target.concurrency, ca_file=ca_file
         ).__aenter__()
         self._controls = Controls()
+        self._presence = Presence(self.target, self._setting.keyring, self._http, self.keep)
 
     async def _stop(self) -> None:
         # What a scenario does in its end, and a submission under way, have some time; then they are stopped for good.
@@ -178,8 +180,7 @@ class Conductor:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _look(self) -> None:
-        for look in await last_look(self.target, self._setting.keyring, self._http, self._redactor):
-            self.keep(look)
+        await self._presence.look(self._redactor)
 
     async def _sweep(self, limit: float) -> None:
         def credential(holder: Holder) -> Credential | None:
@@ -311,6 +312,7 @@ class Conductor:
             outcome = await self._http.send(assembled.wire)
         exchange = recorded(place, assembled, outcome, self._http.origin, self._redactor)
         self.keep(exchange)
+        await self._presence.saw(exchange, self._redactor)
         return exchange
 
     async def listen(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Listener:
@@ -370,8 +372,10 @@ class Conductor:
     @asynccontextmanager
     async def _request(self, instance: Instance, step: int) -> AsyncIterator[None]:
         """Hold what a request of this instance needs, and count it."""
+        self._presence.check()
         lane = "shared" if (instance.key, instance.role) in self._own_keys else instance.scenario.lane
         async with self._lanes.request(lane, self._gate_keys(instance), step):
+            self._presence.check()
             self.budget.spend(instance.key)
             yield
 

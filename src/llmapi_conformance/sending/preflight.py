@@ -1,22 +1,17 @@
-"""The first look at a target: does it answer, and does it accept a key; and the last: is it still there."""
+"""The first look at a target: does it answer, and does it accept a key."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from llmapi_conformance.errors import TargetError
-from llmapi_conformance.evidence.silence import LAST_LOOK
-from llmapi_conformance.evidence.tasks import CLEANUP
-from llmapi_conformance.sending.assembly import Place, assemble, recorded
+from llmapi_conformance.sending.assembly import assemble
 from llmapi_conformance.sending.credentials import Credential, bearer
 from llmapi_conformance.sending.session import Outgoing
 from llmapi_conformance.wire.message import Deadlines, WireFailure
 
 if TYPE_CHECKING:
-    from llmapi_conformance.evidence.exchange import Exchange
-    from llmapi_conformance.evidence.redaction import Redactor
     from llmapi_conformance.sending.assembly import Assembled
     from llmapi_conformance.target.keyring import Keyring
     from llmapi_conformance.target.target import Target
@@ -25,9 +20,7 @@ if TYPE_CHECKING:
 _KEY_REFUSED: Final = (400, 401)
 """Statuses that say a key is unknown; 403 says that it is known and not for models."""
 PREFLIGHT_DEADLINE: Final = 10.0
-"""Seconds that the first answer of a target may take, and the last."""
-_SECOND_LOOK: Final = 1.0
-"""Seconds after a last look that nobody answered."""
+"""Seconds that the answer to a look may take."""
 
 
 async def see_target(target: Target, keyring: Keyring, http: HttpSender) -> None:
@@ -39,7 +32,7 @@ async def see_target(target: Target, keyring: Keyring, http: HttpSender) -> None
     plain = [role for role in target.roles if "+" not in role]
     refused: dict[str, int] = {}
     for role in plain or list(target.roles):
-        outcome = await http.send(_question(target, keyring, role, http).wire)
+        outcome = await http.send(question(target, keyring, role, http).wire)
         if isinstance(outcome, WireFailure):
             raise TargetError(
                 f"The target {target.name} at {target.base_url} can't be used: {outcome.sentence}. "
@@ -55,23 +48,8 @@ async def see_target(target: Target, keyring: Keyring, http: HttpSender) -> None
     )
 
 
-async def last_look(target: Target, keyring: Keyring, http: HttpSender, redactor: Redactor) -> list[Exchange]:
-    """Ask, at the end of a run, whether the gateway is still there: once more after a pause when it says nothing."""
-    role = next(iter(target.roles))
-    looks: list[Exchange] = []
-    for attempt in (1, 2):
-        question = _question(target, keyring, role, http, LAST_LOOK)
-        place = Place(CLEANUP, "", 0, attempt, "listModels", role)
-        outcome = await http.send(question.wire)
-        looks.append(recorded(place, question, outcome, http.origin, redactor))
-        if looks[-1].answered:
-            break
-        await asyncio.sleep(_SECOND_LOOK)
-    return looks
-
-
-def _question(target: Target, keyring: Keyring, role: str, http: HttpSender, label: str = "") -> Assembled:
-    """The cheapest question there is, with little time for the answer."""
+def question(target: Target, keyring: Keyring, role: str, http: HttpSender, label: str = "") -> Assembled:
+    """The cheapest question that there is, with little time for the answer."""
     key = Credential(f"key:{role}", keyring.reveal(role))
     outgoing = Outgoing("GET", "/v1/models", (), b"", (bearer(key),), label=label)
     assembled = assemble(outgoing, target, role, http.origin)
