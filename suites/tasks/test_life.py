@@ -23,6 +23,22 @@ def test_a_reader_sees_states_go_forward_and_end(task_followed: dict[str, Any]) 
     )
 
 
+@clause("TASK-L01", "TASK-L02", "TASK-L03", "TASK-L12")
+def test_a_task_has_its_members_in_each_telling(task_followed: dict[str, Any]) -> None:
+    judge(oracles.an_id_looks_like_the_examples, task_followed["submitted"])
+    for shown in (task_followed["last"], task_followed["listener"]):
+        judge(oracles.a_task_has_its_members, shown)
+        judge(oracles.both_ids_are_equal, shown)
+        judge(oracles.the_state_is_a_named_one, shown)
+
+
+@clause("TASK-L15", "TASK-L18")
+def test_a_failed_task_says_why_and_nothing_of_what_is_inside(task_failed: dict[str, Any]) -> None:
+    judge(oracles.a_failed_task_says_why, task_failed["last"])
+    for shown in (task_failed["last"], task_failed["listener"]):
+        judge(oracles.a_failed_task_names_nothing_inside, shown)
+
+
 @clause("TASK-L10")
 def test_a_task_brings_the_images_that_were_asked_for(task_results: dict[str, Any]) -> None:
     for name in ("data", "address"):
@@ -56,9 +72,11 @@ def test_a_success_is_charged_once(task_charged: dict[str, Any]) -> None:
     judge(oracles.a_final_state_stays, task_charged["readings"])
 
 
-@clause("TASK-L04", "TASK-L05")
+@clause("TASK-L03", "TASK-L04", "TASK-L05")
 def test_a_task_that_was_cancelled_at_once_stays_what_it_became(task_canceled_at_once: dict[str, Any]) -> None:
     _canceled(task_canceled_at_once)
+    for shown in task_canceled_at_once["last"]:
+        judge(oracles.the_state_is_a_named_one, shown)
 
 
 @clause("TASK-L04", "TASK-L05")
