@@ -57,7 +57,7 @@ TASK_FAULTS: Final = (
         "a request for a task that is answered with 400",
         ("TASK-P20", "TASK-P21", "TASK-P22"),
     ),
-    Fault("TK43", "a text model is refused with 503", ("sub2api#1475",), "a text model", ("TASK-P21",)),
+    Fault("TK43", "a text model is refused with 503", ("sub2api#1475",), "a text model", ("TASK-P04", "TASK-P21")),
     # The life of a task.
     Fault(
         "TK04",
