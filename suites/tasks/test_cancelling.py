@@ -12,39 +12,39 @@ from llmapi_conformance.judging.oracles import tasks_results as results
 @clause("TASK-C01", "TASK-C03", "TASK-C05", "TASK-C09")
 def test_a_task_is_cancelled_right_after_its_submission(task_canceled_at_once: dict[str, Any]) -> None:
     life = task_canceled_at_once
-    judge(oracles.a_task_can_be_cancelled, life["cancel"])
+    judge(oracles.a_task_can_be_cancelled, [], life["cancel"])
+    judge(oracles.a_task_can_be_cancelled, life["readings"], life["again"])
     judge(oracles.an_accepted_cancelling_holds, life["cancel"], life["readings"])
-    judge(oracles.a_conflict_means_finished, life["cancel"], life["readings"][0])
-    judge(oracles.a_conflict_means_finished, life["again"], life["last"][0])
+    judge(oracles.a_conflict_means_finished, life["cancel"], life["readings"])
     judge(oracles.cancelling_twice_leaves_it_canceled, life["readings"], life["again"], life["last"])
 
 
 @clause("TASK-C01", "TASK-C03", "TASK-C05", "TASK-C07", "TASK-C08", "TASK-C09")
 def test_a_running_task_is_cancelled(task_canceled_running: dict[str, Any]) -> None:
     life = task_canceled_running
-    judge(oracles.a_task_can_be_cancelled, life["cancel"])
+    judge(oracles.a_task_can_be_cancelled, life["running"], life["cancel"])
     judge(oracles.a_running_task_is_canceled, life["running"][0], life["cancel"], [*life["readings"], *life["last"]])
     judge(oracles.cancelling_twice_leaves_it_canceled, life["readings"], life["again"], life["last"])
     judge(results.a_task_without_success_is_not_charged, life["usage"], [*life["readings"], *life["last"]])
     judge(oracles.cancelling_ends_the_upstream_request, life["running"][0], life["cancel"], life["log"])
-    judge(oracles.a_conflict_means_finished, life["cancel"], life["readings"][0])
+    judge(oracles.a_conflict_means_finished, life["cancel"], life["readings"])
 
 
 @clause("TASK-C01", "TASK-C02", "TASK-C05", "TASK-C09")
 def test_a_queued_task_is_cancelled(task_canceled_queued: dict[str, Any]) -> None:
     life = task_canceled_queued
-    judge(oracles.a_task_can_be_cancelled, life["cancel"])
+    judge(oracles.a_task_can_be_cancelled, [life["queued"]], life["cancel"])
     judge(oracles.a_queued_task_is_canceled, life["queued"], life["cancel"], [*life["readings"], *life["last"]])
     judge(oracles.a_canceled_task_never_reaches_the_upstream, life["queued"], life["cancel"], life["log"])
     judge(oracles.cancelling_twice_leaves_it_canceled, life["readings"], life["again"], life["last"])
-    judge(oracles.a_conflict_means_finished, life["cancel"], life["readings"][0])
+    judge(oracles.a_conflict_means_finished, life["cancel"], life["readings"])
 
 
 @clause("TASK-C03", "TASK-C09")
 def test_cancelling_a_task_as_it_ends_leaves_one_end(task_cancel_race: dict[str, Any]) -> None:
     life = task_cancel_race
     judge(oracles.an_accepted_cancelling_holds, life["cancel"], [*life["readings"], *life["last"]])
-    judge(oracles.a_conflict_means_finished, life["cancel"], life["readings"][0])
+    judge(oracles.a_conflict_means_finished, life["cancel"], life["readings"])
 
 
 @clause("TASK-C04", "TASK-C09")
@@ -69,4 +69,4 @@ def test_a_task_that_was_charged_is_not_cancelled(task_charged: dict[str, Any]) 
 
 def _too_late(life: dict[str, Any], before: Any) -> None:
     judge(oracles.a_finished_task_is_not_cancelled, before, life["cancel"])
-    judge(oracles.a_conflict_means_finished, life["cancel"], life["last"])
+    judge(oracles.a_conflict_means_finished, life["cancel"], [life["last"]])

@@ -43,7 +43,8 @@ def test_a_task_has_no_stream(task_refusals: dict[str, Exchange]) -> None:
 
 @clause("TASK-P04", "TASK-P13", "TASK-P21")
 def test_an_image_model_of_the_group_is_required(task_refusals: dict[str, Exchange]) -> None:
-    judge(oracles.a_model_of_no_group_is_refused, task_refusals["a model of no group"])
+    for name in ("a model of no group", "a text model"):
+        judge(oracles.a_model_of_no_group_is_refused, task_refusals[name])
     judge(oracles.a_model_without_images_is_told_so, task_refusals["a text model"])
     for name, call in task_refusals.items():
         if name.startswith("the nickname"):
@@ -51,5 +52,5 @@ def test_an_image_model_of_the_group_is_required(task_refusals: dict[str, Exchan
 
 
 @clause("TASK-P24")
-def test_a_full_queue_is_told_so(task_queue_full: list[Exchange]) -> None:
-    judge(oracles.a_full_queue_is_429, task_queue_full)
+def test_a_full_queue_is_told_so(task_queue_full: dict[str, list[Exchange]]) -> None:
+    judge(oracles.a_full_queue_is_429, task_queue_full["submissions"], task_queue_full["running"])

@@ -63,6 +63,6 @@ def test_ids_are_unique_and_not_counted(
 
 
 @clause("TASK-L13", "TASK-L17")
-def test_ids_of_one_key_are_unique_and_not_counted(task_queue_full: list[Exchange]) -> None:
-    judge(oracles.ids_of_tasks_differ, task_queue_full)
-    judge(oracles.ids_of_tasks_are_not_counted, task_queue_full)
+def test_ids_of_one_key_are_unique_and_not_counted(task_queue_full: dict[str, list[Exchange]]) -> None:
+    judge(oracles.ids_of_tasks_differ, task_queue_full["submissions"])
+    judge(oracles.ids_of_tasks_are_not_counted, task_queue_full["submissions"])

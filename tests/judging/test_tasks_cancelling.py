@@ -28,10 +28,17 @@ def entries(**changes: Any) -> Exchange:
 def test_the_route_exists() -> None:
     oracle = cancelling.a_task_can_be_cancelled
     for fine in (canceling(), ACCEPTED, CONFLICT):
-        assert judged(oracle, fine) == (1, [])
+        assert judged(oracle, [RUNNING], fine) == (1, [])
     for status in (404, 405, 501):
-        assert len(judged(oracle, canceling(**bad(status)))[1]) == 1
-    assert judged(oracle, canceling(**bad(503))) == (0, [])
+        assert len(judged(oracle, [RUNNING], canceling(**bad(status)))[1]) == 1
+    assert judged(oracle, [RUNNING], canceling(**bad(503))) == (0, [])
+
+
+def test_a_task_that_nobody_has_found_yet_may_be_unknown_to_the_one_that_cancels() -> None:
+    oracle = cancelling.a_task_can_be_cancelled
+    assert judged(oracle, [], canceling(**bad(404))) == (0, [])
+    assert judged(oracle, [detail(**bad(404))], canceling(**bad(404))) == (0, [])
+    assert len(judged(oracle, [], canceling(**bad(405)))[1]) == 1
 
 
 @pytest.mark.parametrize(
@@ -110,10 +117,16 @@ def test_the_upstream_request_is_broken_off(kept: dict[str, Any], wrong: int) ->
 
 def test_a_conflict_means_finished() -> None:
     oracle = cancelling.a_conflict_means_finished
-    for after in (SUCCEEDED, CANCELED, detail(**bad(404)), detail(task("cancelled"))):
-        assert judged(oracle, CONFLICT, after) == (1, [])
-    for after in (QUEUED, RUNNING):
-        assert len(judged(oracle, CONFLICT, after)[1]) == 1
-        assert judged(oracle, canceling(), after) == (1, [])
-    assert judged(oracle, canceling(**bad(404)), QUEUED) == (0, [])
-    assert judged(oracle, canceling({"id": ID}), CANCELED) == (1, [])
+    for after in (SUCCEEDED, CANCELED):
+        assert judged(oracle, CONFLICT, [after]) == (1, [])
+    for after in (detail(**bad(404)), detail(task("cancelled"))):
+        assert judged(oracle, CONFLICT, [after]) == (0, [])
+    for state in ("queued", "running"):
+        late = detail(task(state), at=5.0)
+        assert len(judged(oracle, CONFLICT, [late])[1]) == 1
+        assert judged(oracle, canceling(), [late]) == (1, [])
+        # What a copy that lags behind says at once is no proof.
+        assert judged(oracle, CONFLICT, [detail(task(state), at=0.2)]) == (0, [])
+        assert judged(oracle, CONFLICT, [detail(task(state), at=0.2), SUCCEEDED]) == (1, [])
+    assert judged(oracle, canceling(**bad(404)), [QUEUED]) == (0, [])
+    assert judged(oracle, canceling({"id": ID}), [CANCELED]) == (1, [])

@@ -156,6 +156,15 @@ def test_who_asks_for_json_may_get_a_list_or_a_refusal() -> None:
         assert judged(oracles.task_events_are_an_event_stream, one) == (0, [])
 
 
+def test_who_asks_for_json_may_be_told_that_this_is_wrong() -> None:
+    accepts: dict[str, Any] = {"request_headers": (("Accept", "application/json"),)}
+    refusal = bad(400, "invalid_request", "Accept must be text/event-stream.")
+    oracle = oracles.the_path_of_the_events_is_no_task_id
+    assert judged(oracle, listener(**refusal, ending=Ending.COMPLETE, **accepts)) == (0, [])
+    assert judged(oracle, listener(**bad(400, "bad", "bad task id"), ending=Ending.COMPLETE, **accepts))[1]
+    assert judged(oracle, listener(**refusal, ending=Ending.COMPLETE))[1]
+
+
 def test_an_alias_that_does_not_exist_is_no_task_id() -> None:
     alias: dict[str, Any] = {"operation": "streamImageTaskEventsAlias", "path": "/images/tasks/events"}
     oracle = oracles.the_path_of_the_events_is_no_task_id
@@ -274,6 +283,13 @@ READ_RUNNING, READ_ENDED = detail(task("running"), at=2.0), detail(ended(), at=3
 ALL_READ = [LATER, READ_RUNNING, READ_ENDED]
 
 
+def test_another_instance_may_tell_some_seconds_later() -> None:
+    life = [(6.0, task()), (6.1, task("running")), (8.0, ended())]
+    for made in (listener(*life, left=20), listener(*life[:2], left=8)):
+        assert judged(heard.each_change_of_a_task_is_told, made, ALL_READ)[1] == []
+    assert judged(heard.a_stream_follows_tasks_submitted_later, listener(left=6.5), ALL_READ) == (0, [])
+
+
 def test_each_change_is_told() -> None:
     oracle = heard.each_change_of_a_task_is_told
     created, running, over = (1.2, task()), (2.0, task("running")), (3.0, ended())
@@ -290,7 +306,7 @@ def test_each_change_is_told() -> None:
 
 START, END = "began to run", "ended"
 CHANGES_MISSING: dict[str, tuple[Exchange, list[str]]] = {
-    "creation": (listener((6.0, task("running")), (6.1, ended()), left=20), ["was created"]),
+    "creation": (listener((9.0, task("running")), (9.1, ended()), left=20), ["was created"]),
     "start": (listener((1.2, task()), (3.0, ended()), left=20), [START]),
     "start, though created twice": (listener((1.2, task()), (2.0, task()), (3.0, ended()), left=20), [START]),
     "end": (listener((1.2, task()), (2.0, task("running")), left=20), [END]),
@@ -333,18 +349,22 @@ def test_a_heartbeat_comes_about_as_often_as_promised() -> None:
     assert judged(oracle, beating(left=30), 15.0) == (0, [])
     assert judged(oracle, listener((1, "hello"), (2, HEARTBEAT), (3, task()), (4, HEARTBEAT), left=5), 1.0) == (2, [])
     assert judged(oracle, listener((1, b":heartbeat\n\n"), left=2), 1.0) == (1, [])
+    # Events of somebody else's tasks keep a connection alive as well.
+    assert judged(oracle, listener((20, task()), (40, task()), (60, HEARTBEAT), left=62), 15.0) == (1, [])
+    assert judged(oracle, listener((20, task()), (40, task()), left=62), 15.0) == (0, [])
 
 
 @pytest.mark.parametrize(
     "made",
     [
-        beating(left=32),
+        beating(left=34),
         beating(15, left=60),
         beating(40, 55, left=56),
-        beating(15, 30, left=32, text="ping"),
-        beating(15, 30, left=32, text="heartbeat 17"),
-        beating(15, 30, left=32, text="Heartbeat"),
-        listener(*((at, ("heartbeat", {})) for at in (15, 30)), left=32),
+        beating(15, 30, left=34, text="ping"),
+        beating(15, 30, left=34, text="heartbeat 17"),
+        beating(15, 30, left=34, text="Heartbeat"),
+        listener(*((at, ("heartbeat", {})) for at in (1, 2)), left=36),
+        listener((20, task()), left=54),
         listener(*((at, b": heartbeat") for at in (15, 30)), left=60),
     ],
 )

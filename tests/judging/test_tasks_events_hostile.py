@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.judging.check import Check, checking, judge
 from llmapi_conformance.judging.oracle import ORACLES, Oracle
 from llmapi_conformance.judging.oracles import tasks_heard as heard
-from tests.judging.task_cases import EVENT, canceling, detail, ended, listener, log, submitted, task
+from tests.judging.task_cases import EVENT, canceling, detail, ended, judged, listener, log, submitted, task
 from tests.judging.test_hostile import ODD, odd_documents
 
 if TYPE_CHECKING:
@@ -78,3 +79,11 @@ def test_no_odd_stream_makes_a_judge_raise(name: str, ending: Ending) -> None:
         stream = listener(BYTES[name], task(), ending=ending, left=left)
         if ending is not Ending.ABORTED:
             judge_all(stream, answers_with(BYTES[name]), [])
+
+
+def test_tasks_without_end_are_compared_in_time() -> None:
+    told = [task(task_id=f"{number:032x}") for number in range(5_000)]
+    began = time.process_time()
+    two = [listener(*told, left=900), listener(*told, left=900)]
+    assert judged(heard.each_stream_brings_all_events, two) == (10_000, [])
+    assert time.process_time() - began < 30  # what looks through one stream for each task of the other takes hours

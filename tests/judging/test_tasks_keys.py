@@ -143,6 +143,30 @@ def test_members_of_the_request_may_differ() -> None:
     assert judged(LIKE[0], detail(), foreign, nobody) == (1, [])
 
 
+def test_a_request_may_have_a_mark_in_the_message_and_in_the_tag() -> None:
+    def marked(task_id: str, mark: str) -> Exchange:
+        message = f"There is no task {task_id} (request id: {mark}, 2026-11-27T10:00:{mark[:2]}Z)"
+        given = bad(404, "not_found", message)
+        return detail(task_id=task_id, **given | {"headers": (*JSON_HEADERS, ("etag", f'W/"9e-{mark}"'))})
+
+    assert judged(LIKE[0], detail(), marked(ID, "20261127a8f3kq"), marked(OTHER_ID, "31261127zz91mb")) == (1, [])
+    long = "a" * 1_000_000
+    assert len(judged(LIKE[0], detail(), detail(**bad(404, "x", long)), NOBODY)[1]) == 1
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_who_is_busy_says_nothing_of_a_key_or_an_id(status: int) -> None:
+    busy, busy_cancel = detail(**bad(status)), canceling(**bad(status))
+    for foreign, nobody in ((busy, NOBODY), (detail(**unknown(ID)), busy)):
+        assert judged(LIKE[0], detail(), foreign, nobody) == (0, [])
+    gone, nobody = canceling(**unknown(ID)), canceling(task_id=OTHER_ID, **unknown(OTHER_ID))
+    assert judged(HARM[0], detail(), gone, nobody, busy) == (1, [])
+    assert judged(oracles.an_unknown_task_is_404, busy) == (0, [])
+    assert judged(oracles.an_image_key_does_all_with_its_task, whole(read=busy)) == (1, [])
+    assert judged(oracles.an_image_key_does_all_with_its_task, whole(cancelled=busy_cancel)) == (2, [])
+    assert judged(oracles.a_general_key_submits_no_task, submitted(**bad(429), **GENERAL)) == (0, [])
+
+
 HARM = (oracles.a_task_of_another_tenant_is_not_cancelled, oracles.a_second_key_harms_no_task)
 
 

@@ -48,6 +48,12 @@ def at(*addresses: str, **changes: Any) -> Exchange:
         at("https://x.example/a.png", "https://x.example/b.png", n=2),
         detail(ended(data=None, result={"images": [{"url": f"data:image/png;base64,{pixels()}"}]})),
         detail(ended(data=[{"b64_json": pixels(), "url": "https://x.example/a.png"}])),
+        detail(ended(data=[{"url": "https://x.example/a.png"}], url="https://x.example/a.png")),
+        detail(ended(data=[{"url": "https://x.example/a.png", "thumbnail": {"url": "https://x.example/t.png"}}])),
+        detail(ended(data=[{"b64_json": pixels(), "url": f"data:image/png;base64,{pixels()}"}])),
+        detail(ended(data=None, images=["https://x.example/a.png", "https://x.example/b.png"], n=2)),
+        detail(ended(data=None, output={"image_0": pixels()})),
+        detail(ended(data=None, result_url="s3://bucket/a.png")),
         detail(ended("failed")),
         detail(task("running")),
     ],
@@ -101,8 +107,11 @@ def test_an_address_has_an_image() -> None:
 
     picture = base64.b64decode(pixels())
     assert judged(results.an_address_leads_to_an_image, [fetched(picture)]) == (1, [])
-    assert len(judged(results.an_address_leads_to_an_image, [fetched(b"<html>"), fetched(b"{}", 404)])[1]) == 2
+    for wrong in ([fetched(b"<html>")], [fetched(b"{}", 404)], [fetched(b"{}", 403), fetched(b"{}", 403)]):
+        assert len(judged(results.an_address_leads_to_an_image, wrong)[1]) == 1
     assert judged(results.an_address_leads_to_an_image, [fetched(b"{}", 503)]) == (0, [])
+    # A storage whose addresses are signed takes no key beside the signature.
+    assert judged(results.an_address_leads_to_an_image, [fetched(b"{}", 400), fetched(picture)]) == (1, [])
 
 
 def own(*pairs: tuple[tuple[int, int], str]) -> tuple[list[Exchange], list[list[Exchange]]]:
@@ -123,7 +132,10 @@ A, B, C = (64, 32), (80, 32), (96, 32)
     [
         ([(A, pixels(*A)), (B, pixels(*B)), (C, pixels(*C))], 0),
         ([(A, pixels(*B)), (B, pixels(*A)), (C, pixels(*C))], 2),
-        ([(A, pixels(*A)), (B, pixels(*B)), (C, pixels(10, 10))], 1),
+        ([(A, pixels(*A)), (B, pixels(*B)), (C, pixels(10, 10))], 0),
+        # One that makes sizes of its own: what comes of 96 is what comes of 80 as well.
+        ([(A, pixels(*A)), (B, pixels(*B)), (C, pixels(*B, "WEBP"))], 0),
+        ([(A, pixels(*B)), (B, pixels(*C)), (C, pixels(*A))], 3),
         ([(A, pixels(*A)), (B, pixels(*A)), (C, pixels(*C))], 1),
         # A gateway to which sizes mean nothing.
         ([(A, pixels(8, 8)), (B, pixels(8, 8, "WEBP")), (C, pixels(8, 8, "GIF"))], 0),

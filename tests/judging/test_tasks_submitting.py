@@ -9,7 +9,7 @@ import pytest
 
 from llmapi_conformance.judging.oracles import tasks as oracles
 from tests.judging.build import exchange
-from tests.judging.task_cases import ID, OTHER_ID, bad, broken, judged, submitted, task
+from tests.judging.task_cases import ID, OTHER_ID, bad, broken, detail, ended, judged, submitted, task
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
@@ -123,12 +123,20 @@ def test_a_full_queue_is_429() -> None:
     oracle = oracles.a_full_queue_is_429
     taken = [submitted(task(task_id=str(number))) for number in range(3)]
     full = submitted(**bad(429, "queue_full"))
-    assert judged(oracle, [*taken, full]) == (1, [])
-    assert judged(oracle, [*taken, full, full]) == (2, [])  # fewer places than the target states: still told as 429
-    assert len(judged(oracle, taken)[1]) == 1
-    assert len(judged(oracle, [*taken, submitted(**bad(503))])[1]) == 1
-    assert len(judged(oracle, [submitted(**bad(400)), full])[1]) == 1
-    assert judged(oracle, []) == (0, [])
+    active = [detail(task("running")), detail(task())]
+    assert judged(oracle, [*taken, full], active) == (1, [])
+    assert judged(oracle, [*taken, full, full], active) == (2, [])  # fewer places than stated: still told as 429
+    assert len(judged(oracle, taken, active)[1]) == 1
+    assert len(judged(oracle, [*taken, submitted(**bad(503))], active)[1]) == 1
+    assert len(judged(oracle, [submitted(**bad(400)), full], active)[1]) == 1
+    assert judged(oracle, [], []) == (0, [])
+
+
+def test_a_queue_is_not_full_when_a_task_has_ended_meanwhile() -> None:
+    oracle = oracles.a_full_queue_is_429
+    taken = [submitted(task(task_id=str(number))) for number in range(3)]
+    assert judged(oracle, taken, [detail(task("running")), detail(ended("timeout"))]) == (0, [])
+    assert judged(oracle, [taken[0], submitted(**bad(502)), taken[1]], [detail(task("running"))]) == (0, [])
 
 
 def submissions(*ids: str) -> list[Exchange]:

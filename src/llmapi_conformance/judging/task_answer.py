@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from llmapi_conformance.contract.tasks import task_contract
 from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.judging.chat_answer import array, string
-from llmapi_conformance.judging.image_answer import Picture, decoded
 from llmapi_conformance.judging.message_answer import object_of
 
 if TYPE_CHECKING:
@@ -22,9 +21,13 @@ SUBMITTING: Final = ("submitImageTask", "submitImageTaskAlias")
 READING: Final = ("getImageTask", "getImageTaskAlias")
 CANCELLING: Final = ("cancelImageTask", "cancelImageTaskAlias")
 FOLLOWING: Final = ("streamImageTaskEvents", "streamImageTaskEventsAlias")
+TRANSIENT: Final = (429, 502, 503, 504)
+"""Statuses that say nothing about the task, nor about who asks for it."""
 _ID_MEMBERS: Final = ("task_id", "id")
 _LIST_MEMBERS: Final = ("data", "tasks", "items", "results")
 _ADDRESSES: Final = ("url", "image_url")
+_IMAGE_STARTS: Final = ("http://", "https://", "s3://", "data:image/", "iVBORw0KGgo", "/9j/", "UklGR")
+"""What addresses, data URLs, and PNG, JPEG and WebP in base64 begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,11 @@ def task_of(exchange: Exchange) -> Task:
     return body if exchange.succeeded and ids_of(body) and "status" in body else {}
 
 
+def state_of(exchange: Exchange) -> str:
+    """The state of the task that an answer is; empty when it is none, or when the state is no string."""
+    return string(task_of(exchange).get("status"))
+
+
 def read_view(answers: Iterable[Exchange]) -> View:
     """What a reader saw: the answers that are tasks, in the order in which they were asked for."""
     return tuple(
@@ -116,7 +124,7 @@ def listed_tasks(exchange: Exchange) -> list[Task] | None:
 def reasons_in(exchange: Exchange) -> frozenset[str]:
     """The documented reasons that stand anywhere in a refusal: in which member was not seen (F9.12)."""
     known = task_contract().reasons
-    return frozenset(reason for text in _strings(exchange.json) for reason in known if reason in text)
+    return frozenset(reason for _, text in _members(exchange.json) for reason in known if reason in text)
 
 
 def image_texts(task: Task) -> list[str]:
@@ -129,9 +137,10 @@ def image_addresses(task: Task) -> list[str]:
     return _image_members(task, *_ADDRESSES, data=False)
 
 
-def pictures_of(task: Task) -> list[Picture | None]:
-    """The images that a task holds as data, ``None`` for each that does not decode."""
-    return [decoded(text) for text in image_texts(task)]
+def may_be_images(task: Task) -> frozenset[str]:
+    """What of a task may be an image, under whatever name: data of one, or an address, possibly of something else."""
+    texts = ((text.partition(";base64,")[2] or text) for _, text in _members(task) if text.startswith(_IMAGE_STARTS))
+    return frozenset(texts)
 
 
 def _image_members(task: Task, *names: str, data: bool) -> list[str]:
@@ -143,24 +152,13 @@ def _image_members(task: Task, *names: str, data: bool) -> list[str]:
     return found
 
 
-def _members(value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, member in value.items():
-            if isinstance(member, str):
-                yield name, member
-            else:
-                yield from _members(member)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _members(one)
-
-
-def _strings(value: Any) -> Iterator[str]:
+def _members(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every string with the name of its member, that of the list for one in a list."""
     if isinstance(value, str):
-        yield value
+        yield name, value
     elif isinstance(value, dict):
-        for member in value.values():
-            yield from _strings(member)
+        for inner, member in value.items():
+            yield from _members(member, inner)
     elif isinstance(value, list):
         for one in value:
-            yield from _strings(one)
+            yield from _members(one, name)

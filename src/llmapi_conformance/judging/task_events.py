@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.judging.task_answer import Sight
 
-GRACE: Final = 3.0
-"""Seconds after which an event that is due is missing, on a stream that is still open."""
+GRACE: Final = 6.0
+"""Seconds after which an event that is due is missing, on a stream that is still open: another instance may tell it."""
+AT_ONCE: Final = 3.0
+"""Seconds after its opening within which a stream must have told its snapshots."""
 _ENDED: Final = {
     Ending.COMPLETE: "the gateway ended the stream",
     Ending.CUT: "the connection was closed",
@@ -49,9 +52,9 @@ def seconds_open(listener: Exchange) -> float:
     return max(0.0, answered_at(listener) - opened_at(listener))
 
 
-def was_open(listener: Exchange, moment: float) -> bool:
+def was_open(listener: Exchange, moment: float, grace: float = GRACE) -> bool:
     """Whether the stream was still open some grace after a moment, so that what was due then has come or is missing."""
-    return answered_at(listener) >= moment + GRACE
+    return answered_at(listener) >= moment + grace
 
 
 def ended_in_words(listener: Exchange) -> str:
@@ -104,6 +107,15 @@ def finished_before(listener: Exchange, answers: Sequence[Exchange]) -> list[str
 def submitted_after_opening(listener: Exchange, answers: Sequence[Exchange]) -> list[tuple[str, Exchange]]:
     """Tasks that were submitted when the stream had begun."""
     return [(task_id, one) for task_id, one in submissions(answers) if one.started_at >= opened_at(listener)]
+
+
+def sights_by_task(listener: Exchange) -> dict[str, list[Sight]]:
+    """Task id -> what was told of it, in order; an event with two different ids counts for both."""
+    found: dict[str, list[Sight]] = {}
+    for sight in heard_view(listener):
+        for task_id in sorted(ids_of(sight.task)):
+            found.setdefault(task_id, []).append(sight)
+    return found
 
 
 def first_heard(listener: Exchange) -> dict[str, int]:

@@ -11,7 +11,7 @@ from llmapi_conformance.judging.chat_answer import sent, shown
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, On, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.images import answer_in_words
-from llmapi_conformance.judging.task_answer import SUBMITTING, reasons_in, submitted_id
+from llmapi_conformance.judging.task_answer import SUBMITTING, TRANSIENT, reasons_in, state_of, submitted_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def a_task_is_accepted_with_202(exchange: Exchange) -> Judgement:
     yield Examined("answer to a submission")
     if exchange.status != 202:
         yield Deviation("status 202", f"status {exchange.status}")
-    elif exchange.json is NOT_JSON or exchange.media_type not in ("application/json", ""):
+    elif exchange.json is NOT_JSON or not _is_json(exchange.media_type):
         found = exchange.body[:80].decode("utf-8", "replace")
         yield Deviation("JSON", f"{exchange.media_type}: {shown(found)}", (0, min(80, len(exchange.body))))
 
@@ -134,14 +134,17 @@ def a_feature_that_tasks_lack_is_told_so(exchange: Exchange) -> Judgement:
 
 
 @oracle("TASK-P24")
-def a_full_queue_is_429(submissions: Sequence[Exchange]) -> Judgement:
+def a_full_queue_is_429(submissions: Sequence[Exchange], running: Sequence[Exchange]) -> Judgement:
     """Where places and queue are full, the next task is told so (F9.11, F2.13).
 
     Args:
-        submissions: As many as the target states to have places for, and one more; none of them ended meanwhile.
+        submissions: As many as the target states to have places for, and one more.
+        running: Readings, after that, of the tasks that run: only while none has ended there is no place.
     """
     refused = [one for one in submissions if not one.succeeded]
-    if not submissions:
+    early = any(one.status in TRANSIENT and one.status != 429 for one in refused if one is not submissions[-1])
+    gave_way = not all(state_of(one) in task_contract().active for one in running)
+    if not submissions or early or (not refused and gave_way):
         return
     yield Examined("submission beyond the places", max(1, len(refused)))
     for one in refused:
@@ -210,6 +213,11 @@ def _shared(texts: Sequence[str]) -> int:
     first, last = min(texts), max(texts)
     pairs = enumerate(zip(first, last, strict=False))
     return next((place for place, (one, other) in pairs if one != other), min(len(first), len(last)))
+
+
+def _is_json(media_type: str) -> bool:
+    """Whether a media type is one of JSON, or none at all."""
+    return not media_type or media_type == "application/json" or media_type.endswith("+json")
 
 
 def _accepted(exchange: Exchange, wanted: str) -> Judgement:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from llmapi_conformance.contract.tasks import task_contract
-from llmapi_conformance.judging.chat_answer import shown, string
+from llmapi_conformance.judging.chat_answer import shown
 from llmapi_conformance.judging.message_answer import object_of
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.images import answer_in_words
-from llmapi_conformance.judging.oracles.tasks_reading import TRANSIENT
-from llmapi_conformance.judging.task_answer import Sight, View, read_view, task_of
+from llmapi_conformance.judging.task_answer import TRANSIENT, Sight, View, read_view, state_of
+from llmapi_conformance.judging.task_events import answered_at
 from llmapi_conformance.judging.upstream_log import log_entries
 
 if TYPE_CHECKING:
@@ -20,17 +20,27 @@ if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
 
 _FINISHED: Final = 409
-_NO_ROUTE: Final = (404, 405, 501)
+_UNKNOWN: Final = 404
+_NO_ROUTE: Final = (405, 501)
 _CANCELED: Final = "canceled"
+_LAG: Final = 2.0
+"""Seconds that a reading may lag behind a cancelling."""
 
 
 @oracle("TASK-C01")
-def a_task_can_be_cancelled(canceling: Exchange) -> Judgement:
-    """The route exists: a task of the key is cancelled, or has finished (F7.20)."""
-    if not (canceling.succeeded or canceling.status == _FINISHED or canceling.status in _NO_ROUTE):
+def a_task_can_be_cancelled(before: Sequence[Exchange], canceling: Exchange) -> Judgement:
+    """The route exists: a task of the key is cancelled, or has finished (F7.20).
+
+    Args:
+        before: Readings before it. Where none has found the task, a 404 may mean that it is too new to be found.
+        canceling: The cancelling.
+    """
+    missing = canceling.status == _UNKNOWN and bool(read_view(before))
+    no_route = missing or canceling.status in _NO_ROUTE
+    if not (no_route or canceling.succeeded or canceling.status == _FINISHED):
         return
     yield Examined("cancelling")
-    if canceling.status in _NO_ROUTE:
+    if no_route:
         yield Deviation("2xx, or 409 when the task has finished", answer_in_words(canceling))
 
 
@@ -43,14 +53,14 @@ def a_queued_task_is_canceled(before: Exchange, canceling: Exchange, readings: S
         canceling: The cancelling, which was accepted.
         readings: After it.
     """
-    if task_of(before).get("status") == "queued":
+    if state_of(before) == "queued":
         yield from _ends_canceled(canceling, readings, "queued task")
 
 
 @oracle("TASK-C02")
 def a_canceled_task_never_reaches_the_upstream(before: Exchange, canceling: Exchange, log: Exchange) -> Judgement:
     """A task that was cancelled while it waited is not carried out all the same when its turn comes (F7.20)."""
-    if task_of(before).get("status") != "queued" or not canceling.succeeded:
+    if state_of(before) != "queued" or not canceling.succeeded:
         return
     yield Examined("queued task that was cancelled")
     if log_entries(log):
@@ -60,7 +70,7 @@ def a_canceled_task_never_reaches_the_upstream(before: Exchange, canceling: Exch
 @oracle("TASK-C03")
 def a_running_task_is_canceled(before: Exchange, canceling: Exchange, readings: Sequence[Exchange]) -> Judgement:
     """A task that is held at the upstream can't have ended: accepted means canceled (F7.20). Arguments as before."""
-    if task_of(before).get("status") == "running":
+    if state_of(before) == "running":
         yield from _ends_canceled(canceling, readings, "running task")
 
 
@@ -81,8 +91,8 @@ def an_accepted_cancelling_holds(canceling: Exchange, readings: Sequence[Exchang
 @oracle("TASK-C04")
 def a_finished_task_is_not_cancelled(before: Exchange, canceling: Exchange) -> Judgement:
     """Cancelling what a reading showed as succeeded, failed or timed out is 409 (F9.11, D289)."""
-    status = string(task_of(before).get("status"))
-    if status not in task_contract().final - {_CANCELED}:
+    status = state_of(before)
+    if status not in task_contract().final - {_CANCELED} or canceling.status in TRANSIENT:
         return
     yield Examined("cancelling of a finished task")
     if canceling.status != _FINISHED:
@@ -114,7 +124,7 @@ def cancelling_twice_leaves_it_canceled(
 def cancelling_ends_the_upstream_request(before: Exchange, canceling: Exchange, log: Exchange) -> Judgement:
     """The upstream's work for a running task that is cancelled is broken off (unknown 10)."""
     entries = log_entries(log)
-    if task_of(before).get("status") != "running" or not canceling.succeeded or not entries:
+    if state_of(before) != "running" or not canceling.succeeded or not entries:
         return
     yield Examined("upstream request of a cancelled task")
     if any(entry.get("finished") is True or entry.get("disconnected") is not True for entry in entries):
@@ -122,14 +132,20 @@ def cancelling_ends_the_upstream_request(before: Exchange, canceling: Exchange, 
 
 
 @oracle("TASK-C09")
-def a_conflict_means_finished(canceling: Exchange, after: Exchange) -> Judgement:
-    """409 is for tasks that have finished: the next reading shows it (F9.11)."""
-    if not (canceling.succeeded or canceling.status == _FINISHED):
-        return
-    yield Examined("cancelling")
-    status = string(task_of(after).get("status"))
-    if canceling.status == _FINISHED and status in task_contract().active:
-        yield Deviation("409 only for a finished task", f"409, and then {shown(status)}", exchange=canceling)
+def a_conflict_means_finished(canceling: Exchange, after: Sequence[Exchange]) -> Judgement:
+    """409 is for tasks that have finished: who reads a little later does not find it active (F9.11).
+
+    A copy of the gateway that answers readings may lag behind the one that cancels.
+    """
+    view = _known(after)
+    late = [one for one in view if one.exchange.started_at >= answered_at(canceling) + _LAG]
+    active = next((one for one in late if not one.final), None)
+    if canceling.succeeded or (canceling.status == _FINISHED and (active or any(one.final for one in view))):
+        yield Examined("cancelling")
+    if canceling.status == _FINISHED and active is not None:
+        passed = active.exchange.started_at - answered_at(canceling)
+        found = f"409, and {shown(active.status)} {passed:.1f} s later"
+        yield Deviation("409 only for a finished task", found, exchange=canceling)
 
 
 def _ends_canceled(canceling: Exchange, readings: Sequence[Exchange], what: str) -> Judgement:

@@ -92,6 +92,8 @@ def the_path_of_the_events_is_no_task_id(exchange: Exchange) -> Judgement:
         return  # no key, no place, no stream for this Accept: nothing that a task route has to do with
     if exchange.status == 404 and exchange.operation == _ALIAS and not _names_a_task(exchange):
         return
+    if exchange.status in (400, 422) and not _accepts_events(exchange) and not _names_a_task(exchange):
+        return  # so may one be told who asks for something else than events
     yield Examined("GET of the events' path")
     if not exchange.succeeded:
         yield Deviation("a stream of events", f"{answer_in_words(exchange)}, as for an unknown task id")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from llmapi_conformance.contract.tasks import task_contract
 from llmapi_conformance.judging.chat_answer import shown
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
-from llmapi_conformance.judging.task_answer import CANCELLING, heard_view, ids_of
+from llmapi_conformance.judging.task_answer import CANCELLING, heard_view
 from llmapi_conformance.judging.task_events import (
+    AT_ONCE,
     GRACE,
     active_at_opening,
     answered_at,
@@ -21,6 +22,7 @@ from llmapi_conformance.judging.task_events import (
     follows,
     opened_at,
     seconds_open,
+    sights_by_task,
     states_of,
     submissions,
     submitted_after_opening,
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llmapi_conformance.evidence.exchange import Exchange
-    from llmapi_conformance.judging.task_answer import View
+    from llmapi_conformance.judging.task_answer import Sight, View
 
+BEAT_LATE: Final = 3.0
+"""Seconds that a heartbeat may be late beside the time it may take: gateways and machines are busy."""
 JUST_OPENED: Final = 0.5
 """Seconds after its opening within which a stream without an event may have missed what another one told."""
 
@@ -62,7 +66,10 @@ def active_tasks_are_told_first(listener: Exchange, answers: Sequence[Exchange])
 
 @oracle("TASK-E06")
 def finished_tasks_are_not_told(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
-    """What had ended before the stream was asked for is not in it (F7.26)."""
+    """What had ended before the stream was asked for is not in it (F7.26): what it begins with is meant.
+
+    The event of an end may come later than the end itself, so later ones prove nothing.
+    """
     yield from _nothing_finished(listener, answers)
 
 
@@ -107,20 +114,24 @@ def each_change_of_a_task_is_told(
 def a_heartbeat_keeps_coming(listener: Exchange, every: float) -> Judgement:
     """The comment ``: heartbeat`` comes about every 15 s, or as often as the target states (F7.28).
 
-    "About" is taken to be at most twice as long, and a second; oftener is legal, and so are other comments.
+    "About" is taken to be at most twice as long, and some seconds; oftener is legal, and so are other comments. An
+    event keeps a connection alive as well, so a heartbeat may be counted from there.
     """
     if not follows(listener):
         return
-    wanted, longest = task_contract().heartbeat, 2 * every + 1.0
-    beats = [one for one in listener.events.comments if one.text.removeprefix(" ") == wanted]
+    wanted, longest = task_contract().heartbeat, 2 * every + BEAT_LATE
+    beats = {one.start for one in listener.events.comments if one.text.removeprefix(" ") == wanted}
+    signs = [(one.at, one.start) for one in listener.events.comments if one.start in beats]
+    signs += [(one.at, one.start) for one in listener.events.events]
     opened = opened_at(listener) - listener.started_at
     last, place = opened, 0
-    for beat in beats:
-        yield Examined("pause before a heartbeat")
-        if beat.at - last > longest:
-            found = f"nothing for {beat.at - last:.1f} s"
-            yield Deviation(f"': {wanted}' within {longest:g} s", found, (place, beat.start + 1), listener)
-        last, place = beat.at, beat.start
+    for at, start in sorted(signs, key=lambda one: one[1]):
+        if start in beats:
+            yield Examined("pause before a heartbeat")
+        if at - last > longest:
+            found = f"nothing for {at - last:.1f} s"
+            yield Deviation(f"': {wanted}' within {longest:g} s", found, (place, start + 1), listener)
+        last, place = at, start
     if (rest := opened + seconds_open(listener) - last) > longest:
         yield Examined("pause without a heartbeat")
         others = sorted({shown(f":{one.text}", 40) for one in listener.events.comments} - {shown(f": {wanted}")})
@@ -137,7 +148,7 @@ def each_stream_brings_all_events(listeners: Sequence[Exchange]) -> Judgement:
     for one in listeners:
         for other in listeners:
             if one is not other and follows(one) and follows(other):
-                yield from _brings_what(one, other)
+                yield from _brings_what(sights_by_task(one), other)
 
 
 @oracle("TASK-E14")
@@ -176,13 +187,13 @@ def _snapshots(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
     ahead = min((heard[task_id] for task_id in others if task_id in heard), default=len(sights))
     for task_id in active:
         number = heard.get(task_id)
-        if number is None and not was_open(listener, opened_at(listener)):
+        if number is None and not was_open(listener, opened_at(listener), AT_ONCE):
             continue
         yield Examined("task that was active when the stream began")
         wanted = f"a snapshot of task {shown(task_id)} at once"
         if number is None:
             yield Deviation(wanted, f"{_events_in_words(listener)}, none of that task", None, listener)
-        elif (late := sights[number].at - opened_at(listener)) > GRACE:
+        elif (late := sights[number].at - opened_at(listener)) > AT_ONCE:
             found = f"first heard of after {late:.1f} s, as {shown(sights[number].status)}"
             yield Deviation(wanted, found, sights[number].span, listener)
         elif number > ahead:
@@ -198,12 +209,11 @@ def _nothing_finished(listener: Exchange, answers: Sequence[Exchange]) -> Judgem
     sights, heard = heard_view(listener), first_heard(listener)
     finished = finished_before(listener, answers)
     others = heard.keys() - set(finished)  # an event of another task: the snapshots are over, or have begun
-    if not others and not was_open(listener, opened_at(listener)):
+    if not others and not was_open(listener, opened_at(listener), AT_ONCE):
         return
     for task_id in finished:
         yield Examined("task that had finished before the stream began")
-        if task_id in heard:
-            sight = sights[heard[task_id]]
+        if task_id in heard and (sight := sights[heard[task_id]]).at <= opened_at(listener) + AT_ONCE:
             wanted = f"no event of task {shown(task_id)}, which had finished before"
             yield Deviation(wanted, f"an event that says {shown(sight.status)}", sight.span, listener)
 
@@ -239,14 +249,14 @@ def _end(listener: Exchange, task_id: str, sights: View, answers: Sequence[Excha
         yield Deviation(f"an event when task {shown(task_id)} ended as {read[0]}", found, sights[-1].span, listener)
 
 
-def _brings_what(one: Exchange, other: Exchange) -> Judgement:
+def _brings_what(told: dict[str, list[Sight]], other: Exchange) -> Judgement:
     """Judge that a stream brings the tasks, and their ends, that another told of while it was open."""
-    begun = min((sight.at for sight in heard_view(other)), default=opened_at(other) + JUST_OPENED)
+    heard = sights_by_task(other)
+    begun = min((sights[0].at for sights in heard.values()), default=opened_at(other) + JUST_OPENED)
     begun = min(begun, opened_at(other) + JUST_OPENED)
-    told = [(task_id, sight) for sight in heard_view(one) for task_id in sorted(ids_of(sight.task))]
-    for task_id in dict.fromkeys(task_id for task_id, _ in told):
-        own = heard_view(other, task_id)
-        due = [sight for found, sight in told if found == task_id and begun < sight.at and was_open(other, sight.at)]
+    for task_id, sights in told.items():
+        own = heard.get(task_id, [])
+        due = [sight for sight in sights if begun < sight.at and was_open(other, sight.at)]
         ended = any(sight.final for sight in due)
         if own and (any(sight.final for sight in own) or not ended):
             yield Examined("task that two streams told of")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.evidence.exchange import NOT_JSON
@@ -15,6 +16,7 @@ from llmapi_conformance.judging.task_answer import (
     FOLLOWING,
     READING,
     SUBMITTING,
+    TRANSIENT,
     heard_view,
     ids_of,
     listed_tasks,
@@ -32,12 +34,14 @@ _TELLING_HEADERS: Final = ("allow", "content-location", "etag", "last-modified",
 """Headers that say something about the resource, rather than about the request or the connection."""
 _PER_REQUEST: Final = frozenset({"request_id", "requestid", "trace_id", "timestamp", "time"})
 """Members, in lower case, that are others in every answer."""
+_LONG_WORD: Final = re.compile(r"[0-9A-Za-z_.:+-]{8,}")
+"""With a digit in it, an id or a time: those of a request may stand in the message and in tags of the answer, too."""
 
 
 @oracle("TASK-P03", on=On(operations=SUBMITTING, mode="plain", outcome="any"))
 def a_general_key_submits_no_task(exchange: Exchange) -> Judgement:
     """Tasks need an image key (F2.5, F7.2)."""
-    if not holder_of(exchange).role.startswith(_GENERAL):
+    if not holder_of(exchange).role.startswith(_GENERAL) or exchange.status == 429:
         return
     yield Examined("submission with a general key")
     if not 400 <= exchange.status < 500:
@@ -92,13 +96,16 @@ def an_image_key_does_all_with_its_task(done: Mapping[str, Exchange]) -> Judgeme
 
     Args:
         done: The answers ``submitted``, ``read``, ``cancelled`` and ``events``; none but the first and the last where
-            no task was made. A task that had ended before it could be cancelled answers with 409.
+            no task was made. A task that had ended before it could be cancelled answers with 409; who has no place
+            or no upstream for it says nothing of the key.
     """
     submitted = done["submitted"]
     for name in ("submitted", "read", "cancelled", "events"):
         answer = done.get(name)
         if answer is None:
             continue
+        if answer.status in TRANSIENT:
+            return
         yield Examined(f"image key: {name}")
         ended = name == "cancelled" and answer.status == 409
         if not answer.succeeded and not ended:
@@ -112,6 +119,8 @@ def an_image_key_does_all_with_its_task(done: Mapping[str, Exchange]) -> Judgeme
 @oracle("TASK-D02")
 def an_unknown_task_is_404(exchange: Exchange) -> Judgement:
     """An id that nobody was given, read or cancelled (unknown 10)."""
+    if exchange.status in TRANSIENT:
+        return
     yield Examined("unknown id")
     if exchange.status != 404:
         yield Deviation("404 for an unknown id", answer_in_words(exchange), opening(exchange))
@@ -195,7 +204,7 @@ def a_listener_hears_of_no_foreign_task(foreign: Exchange, own: Exchange, heard:
 
 
 def _like_unknown(before: Exchange, foreign: Exchange, unknown: Exchange) -> Judgement:
-    if not task_of(before):
+    if not task_of(before) or {foreign.status, unknown.status} & set(TRANSIENT):
         return
     yield Examined("id of a foreign task")
     for (what, told), (_, wanted) in zip(_telling(foreign), _telling(unknown), strict=True):
@@ -212,12 +221,12 @@ def _unharmed(before: Exchange, foreign: Exchange, unknown: Exchange, after: Exc
         return
     if later.get("status") == "canceled" != earlier.get("status"):
         yield Deviation("the task going on", "status canceled", opening(after), after)
-    elif not later:
+    elif not later and after.status not in TRANSIENT:
         yield Deviation("the task still there for its own key", answer_in_words(after), opening(after), after)
 
 
 def _telling(exchange: Exchange) -> tuple[tuple[str, Any], ...]:
-    """What a client can tell two answers apart by, the id it asked for aside."""
+    """What a client can tell two answers apart by, aside from the id it asked for and those of requests."""
     asked_for = exchange.request.path.split("/tasks/", 1)[-1].partition("/")[0]
     headers = {name: exchange.header(name) for name in _TELLING_HEADERS if exchange.header(name) is not None}
     if exchange.json is NOT_JSON:
@@ -242,7 +251,11 @@ def _without_what_differs(value: Any) -> Any:
 
 def _without_id(value: Any, asked_for: str) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=True)
-    return text.replace(asked_for, "ID") if asked_for else text
+    return _LONG_WORD.sub(_without_marks, text.replace(asked_for, "ID") if asked_for else text)
+
+
+def _without_marks(found: re.Match[str]) -> str:
+    return "ID" if any(character.isdigit() for character in found[0]) else found[0]
 
 
 def _events_in_words(exchange: Exchange) -> str:

@@ -117,9 +117,12 @@ def a_final_state_stays(readings: Sequence[Exchange]) -> Judgement:
 
 @oracle("TASK-L05", on=FOLLOWED)
 def a_told_end_stays(exchange: Exchange) -> Judgement:
-    """A listener who was told the end is told no other state of that task (F7.17, F7.18)."""
+    """A listener who was told the end is told no other end of that task (F7.17, F7.18).
+
+    An earlier state that is told once more, late, is a matter of order (TASK-E16).
+    """
     for view in _views(exchange):
-        yield from _staying(view)
+        yield from _staying(tuple(sight for sight in view if sight.final))
 
 
 @oracle("TASK-L06")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.contract.tasks import task_contract
-from llmapi_conformance.judging.chat_answer import shown, string
+from llmapi_conformance.judging.chat_answer import is_whole_number, shown, string
 from llmapi_conformance.judging.message_answer import object_of, same_json
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.images import answer_in_words
 from llmapi_conformance.judging.task_answer import (
+    TRANSIENT,
     Sight,
     heard_view,
     ids_of,
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
 
     from llmapi_conformance.evidence.exchange import Exchange
 
-TRANSIENT: Final = (429, 502, 503, 504)
-"""Statuses that say nothing about the task."""
-_GOES_ON: Final = ("has_more", "next", "next_page", "next_cursor")
+_GOES_ON: Final = re.compile(r"next|more|cursor", re.IGNORECASE)
+_TOTALS: Final = ("total", "total_count", "count")
+_PAGING: Final = ("pagination", "paging", "page", "meta", "links", "_links")
 
 
 @oracle("TASK-L09")
@@ -168,6 +170,13 @@ def _essence(value: Any) -> Any:
 
 
 def _goes_on(listed: Exchange) -> bool:
-    """Whether the list says that it has more pages."""
-    body = object_of(listed.json)
-    return any(body.get(name) not in (None, False, "") for name in _GOES_ON)
+    """Whether the list says that it has more pages, or more tasks than it shows."""
+    whole = object_of(listed.json)
+    shown_here = len(listed_tasks(listed) or ())
+    for body in (whole, *(object_of(whole.get(name)) for name in _PAGING)):
+        if any(_GOES_ON.search(name) and value not in (None, False, "") for name, value in body.items()):
+            return True
+        totals: list[Any] = [body.get(name) for name in _TOTALS]
+        if any(is_whole_number(total) and total > shown_here for total in totals):
+            return True
+    return "next" in (listed.header("link") or "")

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import base64
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from llmapi_conformance.judging.chat_answer import is_whole_number, sent, shown, string
+from llmapi_conformance.judging.chat_answer import is_whole_number, sent, shown
 from llmapi_conformance.judging.image_answer import Picture, asked_size, decoded
 from llmapi_conformance.judging.oracle import Deviation, Examined, Judgement, oracle
 from llmapi_conformance.judging.oracles.chat import span_of
 from llmapi_conformance.judging.oracles.images import answer_in_words
 from llmapi_conformance.judging.oracles.tasks_life import READ
-from llmapi_conformance.judging.oracles.tasks_reading import TRANSIENT
 from llmapi_conformance.judging.oracles.usage import SMALLEST_AMOUNT
 from llmapi_conformance.judging.oracles.usage_ledger import growth
-from llmapi_conformance.judging.task_answer import Sight, image_addresses, image_texts, read_view, task_of
+from llmapi_conformance.judging.task_answer import (
+    TRANSIENT,
+    Sight,
+    Task,
+    image_addresses,
+    image_texts,
+    may_be_images,
+    read_view,
+    submitted_id,
+    task_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,15 +37,17 @@ _COST: Final = "total.actual_cost"
 
 @oracle("TASK-L10", on=READ)
 def a_succeeded_task_holds_its_images(exchange: Exchange) -> Judgement:
-    """As many images as ``n`` says, as data or by address; data decodes (F7.4, F7.10, I-N1)."""
+    """As many images as ``n`` says, as data or by address; data decodes (F7.4, F7.10, I-N1).
+
+    Where they stand was not seen. One may be there twice, as data and by address, and beside a preview.
+    """
     task = task_of(exchange)
     if task.get("status") != "succeeded":
         return
     yield Examined("result of a task")
-    texts, addresses = image_texts(task), image_addresses(task)
-    wanted = task["n"] if is_whole_number(task.get("n")) else 1
-    if wanted not in _counts(texts, addresses):
-        found = max(_counts(texts, addresses))
+    texts = image_texts(task)
+    wanted, found = _number(task), _images(task)
+    if found < wanted or len(set(texts)) > wanted:
         yield Deviation(f"{wanted} images", f"{found} in {shown(sorted(task))}", span_of(exchange, "data", "status"))
     elif not all(_picture(text) for text in texts):
         broken = next(text for text in texts if not _picture(text))
@@ -50,17 +61,14 @@ def the_images_asked_for_are_there(submitted: Exchange, readings: Sequence[Excha
     if end is None:
         return
     yield Examined("result of a task")
-    asked = sent(submitted).get("n")
-    wanted = asked if is_whole_number(asked) else 1
-    texts, addresses = image_texts(end.task), image_addresses(end.task)
+    wanted, texts, found = _number(sent(submitted)), image_texts(end.task), _images(end.task)
     size = asked_size(submitted)
-    sizes = [(picture.width, picture.height) for text in texts if (picture := _picture(text))]
+    sizes = [(picture.width, picture.height) for text in dict.fromkeys(texts) if (picture := _picture(text))]
     place = span_of(end.exchange, "b64_json", "url", "data")
-    if wanted not in _counts(texts, addresses):
-        yield Deviation(f"{wanted} images, as asked for", f"{max(_counts(texts, addresses))}", place, end.exchange)
-    elif len(set(texts)) < len(texts) or len(set(addresses)) < len(addresses):
-        yield Deviation(f"{wanted} different images", "the same one again", place, end.exchange)
-    elif size and any(found != size for found in sizes):
+    if found < wanted or len(set(texts)) > wanted:
+        again = ", and one of them again" if len(set(texts)) < len(texts) else ""
+        yield Deviation(f"{wanted} different images, as asked for", f"{found}{again}", place, end.exchange)
+    elif size and len(sizes) >= wanted > sizes.count(size):
         wrong = next(found for found in sizes if found != size)
         yield Deviation(
             f"images of {size[0]}x{size[1]} pixels, as asked for", f"one of {wrong[0]}x{wrong[1]}", place, end.exchange
@@ -69,17 +77,21 @@ def the_images_asked_for_are_there(submitted: Exchange, readings: Sequence[Excha
 
 @oracle("TASK-L10")
 def an_address_leads_to_an_image(fetched: Sequence[Exchange]) -> Judgement:
-    """A result's address at the gateway itself has an image for the key of the task (F7.4)."""
-    for one in fetched:
-        if one.status in TRANSIENT:
-            continue
-        yield Examined("address of a result")
-        if not one.succeeded:
-            yield Deviation("an image", answer_in_words(one), exchange=one)
-        elif decoded(base64.b64encode(one.body).decode()) is None:
-            yield Deviation(
-                "an image that decodes", f"{len(one.body)} bytes of {one.media_type or 'no type'}", (0, 16), one
-            )
+    """A result's address at the gateway itself has an image for the key of the task (F7.4).
+
+    Args:
+        fetched: Attempts on one address, the last one without the key: an address that is signed may take none.
+    """
+    if not fetched or any(one.status in TRANSIENT for one in fetched):
+        return
+    yield Examined("address of a result")
+    one = next((one for one in fetched if one.succeeded), None)
+    if one is None:
+        yield Deviation("an image", answer_in_words(fetched[0]), exchange=fetched[0])
+    elif decoded(base64.b64encode(one.body).decode()) is None:
+        yield Deviation(
+            "an image that decodes", f"{len(one.body)} bytes of {one.media_type or 'no type'}", (0, 16), one
+        )
 
 
 @oracle("TASK-L14")
@@ -95,23 +107,21 @@ def each_task_holds_its_own_result(submissions: Sequence[Exchange], lives: Seque
     ]
     known = [(size, end, text) for size, end in ends if size and end for text in image_texts(end.task)[:1]]
     pictures = [(size, end, text, picture) for size, end, text in known if (picture := _picture(text))]
-    own = sum((picture.width, picture.height) == size for size, _, _, picture in pictures)
-    sizes_count = own * 2 > len(pictures)
     holders: dict[str, str] = {}
-    asked = {size for size, *_ in pictures}
+    held = {size: (picture.width, picture.height) for size, _, _, picture in pictures}
     for size, end, text, picture in pictures:
         yield Examined("result of a task")
-        found = (picture.width, picture.height)
-        first = holders.setdefault(text, string(end.task.get("id")))
-        # Where sizes mean nothing to the gateway, only what another task asked for tells its result.
-        if found != size and (sizes_count or found in asked):
+        found, name = (picture.width, picture.height), submitted_id(end.exchange)
+        first = holders.setdefault(text, name)
+        # A gateway may make another size of the one asked for, and then makes that one of itself, too.
+        if found != size and held.get(found, found) != found:
             yield Deviation(
                 f"the image of {size[0]}x{size[1]} pixels that this task is for",
                 f"one of {found[0]}x{found[1]}, another task's",
                 span_of(end.exchange, "b64_json", "data"),
                 end.exchange,
             )
-        elif first != string(end.task.get("id")):
+        elif first != name:
             yield Deviation(
                 "an image of its own", f"that of task {shown(first)}", span_of(end.exchange, "b64_json"), end.exchange
             )
@@ -164,12 +174,18 @@ def a_task_without_success_is_not_charged(usage: Sequence[Exchange], readings: S
             return
 
 
-def _counts(texts: Sequence[str], addresses: Sequence[str]) -> tuple[int, ...]:
-    """How many images these may be: an image may come as data and by address at once."""
-    return (len(texts), len(addresses), len(texts) + len(addresses))
+def _number(task: Task) -> int:
+    """How many images a task, or the body of its submission, is for."""
+    number: Any = task.get("n")
+    return number if is_whole_number(number) else 1
 
 
-@lru_cache(maxsize=64)
+def _images(task: Task) -> int:
+    """How many different images a task may hold, at most."""
+    return len({*image_texts(task), *image_addresses(task), *may_be_images(task)})
+
+
+@lru_cache(maxsize=16)
 def _picture(text: str) -> Picture | None:
     """Decode an image once, however often its task is read."""
     return decoded(text)
