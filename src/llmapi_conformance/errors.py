@@ -19,3 +19,7 @@ class BudgetExceeded(ConformanceError):
 
 class RecordingError(ConformanceError):
     """A recording is missing, incomplete or damaged."""
+
+
+class ReportError(ConformanceError):
+    """A report can't be read, made or written."""

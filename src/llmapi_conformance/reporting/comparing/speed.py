@@ -1,0 +1,132 @@
+"""What got slower between two runs: the same request of both, compared in pairs, so that a mixture can't mislead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+from statistics import median
+from typing import TYPE_CHECKING
+
+from llmapi_conformance.evidence.tasks import CLEANUP
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from llmapi_conformance.evidence.exchange import Exchange
+
+FEWEST = 10
+"""Pairs that an operation must have before anything is said of its times."""
+RATIO = 1.5
+"""By how much a median must have grown."""
+SECONDS = 0.05
+"""How much longer a median must be: below that it is the noise of a scheduler or a network."""
+CHANCE = 0.001
+"""How likely so many slower pairs may be if nothing had changed (sign test, one-sided)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slower:
+    """An operation that got slower.
+
+    Attributes:
+        operation: Operation id.
+        mode: ``plain`` or ``stream``.
+        what: ``first byte`` or ``total``.
+        old: Median in seconds.
+        new: Median in seconds.
+        pairs: Requests that both runs sent and that both succeeded.
+        slower: How many of them took longer.
+    """
+
+    operation: str
+    mode: str
+    what: str
+    old: float
+    new: float
+    pairs: int
+    slower: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """What became of the times.
+
+    Attributes:
+        slower: The operations that got slower, the worst first.
+        compared: Operations with enough pairs.
+        unknown: Why times were not compared; empty when they were.
+    """
+
+    slower: tuple[Slower, ...] = ()
+    compared: int = 0
+    unknown: str = "not asked for"
+
+
+def compare_speed(
+    old: Mapping[str, Exchange], new: Mapping[str, Exchange], *, ratio: float = RATIO, seconds: float = SECONDS
+) -> Speeds:
+    """Which operations got slower.
+
+    Only pairs count: the same step of the same scenario, answered whole and with success in both runs. An operation is
+    slower when the median of its new times is ``ratio`` times the old one and ``seconds`` longer, and so many of its
+    pairs took longer that it is no chance.
+
+    Args:
+        old: Exchanges of the earlier recording, by id.
+        new: Exchanges of the later one.
+        ratio: By how much a median must have grown.
+        seconds: How much longer a median must be.
+    """
+    pairs: dict[tuple[str, str], list[tuple[Exchange, Exchange]]] = {}
+    for name, after in new.items():
+        before = old.get(name)
+        if before is not None and _telling(before, after):
+            pairs.setdefault((after.operation, after.mode), []).append((before, after))
+    enough = {key: found for key, found in pairs.items() if len(found) >= FEWEST}
+    slower = [
+        one
+        for (operation, mode), found in enough.items()
+        for what, times in (("first byte", _first_byte), ("total", _total))
+        if (one := _slower(operation, mode, what, [(times(a), times(b)) for a, b in found]))
+        and one.new >= ratio * one.old
+        and one.new - one.old >= seconds
+        and _chance(one.pairs, one.slower) < CHANCE
+    ]
+    ordered = sorted(slower, key=lambda one: (one.old - one.new, one.operation, one.mode, one.what))
+    return Speeds(tuple(ordered), len(enough), "")
+
+
+def _telling(old: Exchange, new: Exchange) -> bool:
+    """Whether two exchanges are one request whose times may be compared."""
+    return all(
+        one.succeeded
+        and one.complete
+        and one.mode != "websocket"  # how long a conversation lasts is up to its script
+        and one.operation
+        and not one.disturbed
+        and not one.of_our_upstream
+        and one.scenario != CLEANUP
+        for one in (old, new)
+    ) and (old.operation, old.mode, old.status) == (new.operation, new.mode, new.status)
+
+
+def _slower(operation: str, mode: str, what: str, times: Sequence[tuple[float, float]]) -> Slower:
+    longer = sum(after > before for before, after in times)
+    before, after = median(one[0] for one in times), median(one[1] for one in times)
+    return Slower(operation, mode, what, before, after, len(times), longer)
+
+
+def _chance(pairs: int, slower: int) -> float:
+    """How likely that many slower pairs, or more, are when slower and faster are equally likely."""
+    return sum(comb(pairs, count) for count in range(slower, pairs + 1)) / 2**pairs
+
+
+def _first_byte(one: Exchange) -> float:
+    """Seconds until the first byte of the body; until the head where there is no body."""
+    if one.response is None:
+        return 0.0
+    return next((chunk.at for chunk in one.response.chunks if chunk.data), one.response.headers_at)
+
+
+def _total(one: Exchange) -> float:
+    return one.response.ended_at if one.response else 0.0

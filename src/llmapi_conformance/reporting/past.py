@@ -1,0 +1,186 @@
+"""A run that was made, read back from its folder: what reports about several runs start from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from llmapi_conformance.errors import ReportError
+from llmapi_conformance.judging.verdicts import Verdict
+from llmapi_conformance.reporting.document import FORMAT, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_VERDICTS = frozenset(Verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class PastClause:
+    """What a run said of one clause, as in ``verdicts.json``.
+
+    Attributes:
+        id: Of the clause.
+        surface: Of the clause.
+        level: At that target.
+        basis: Of the clause.
+        statement: Of the clause.
+        source: Of the clause.
+        verdict: What was said.
+        reason: One sentence when nothing could be judged.
+        findings: As they stand in the file.
+        selected: Whether a check of it was among those that ran.
+    """
+
+    id: str
+    surface: str
+    level: str
+    basis: str
+    statement: str
+    source: str
+    verdict: Verdict
+    reason: str
+    findings: tuple[Mapping[str, Any], ...]
+    selected: bool
+
+    @property
+    def oracles(self) -> frozenset[str]:
+        """The oracles that found something: what is the same of a finding when ids and numbers in it have changed."""
+        return frozenset(str(finding["oracle"]) for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run that was made.
+
+    Attributes:
+        path: The ``verdicts.json``.
+        document: What it says.
+        started_at: When the run began, in UTC.
+        clauses: By id, in the order of the file.
+    """
+
+    path: Path
+    document: Mapping[str, Any]
+    started_at: datetime
+    clauses: Mapping[str, PastClause] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """Name of the target."""
+        return str(self.document["target"]["name"])
+
+    @property
+    def status(self) -> int:
+        """Exit status of the run."""
+        return int(self.document["exit_status"])
+
+    @property
+    def keyword(self) -> str:
+        """What narrowed the checks, empty when nothing did."""
+        return str(self.document["selection"].get("keyword", ""))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the run can't be trusted."""
+        return tuple(str(problem) for problem in self.document["problems"])
+
+    def beside(self, name: str) -> Path | None:
+        """Another file of the run, ``None`` when it is not there."""
+        path = self.path.parent / name
+        return path if path.is_file() else None
+
+
+def load_run(path: Path) -> PastRun:
+    """Read a run's folder, or its ``verdicts.json``.
+
+    Raises:
+        ReportError: There is none, or it can't be used.
+    """
+    file = path / "verdicts.json" if path.is_dir() else path
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        raise ReportError(_missing(path, file)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReportError(f"{file} can't be read: {getattr(error, 'strerror', None) or 'it is no text'}.") from None
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ReportError(f"{file} is no verdicts.json of this tool: name the folder of a run, or its verdicts.json.")
+    if document.get("version") != VERSION:
+        raise ReportError(
+            f"{file} has version {document.get('version')!r}, this tool reads {VERSION}: judge its recording again."
+        )
+    return read_run(file, document)
+
+
+def read_run(file: Path, document: Mapping[str, Any]) -> PastRun:
+    """A run from what its ``verdicts.json`` says.
+
+    Args:
+        file: Where it stands, or will stand.
+        document: What it says.
+
+    Raises:
+        ReportError: A part that reports need is missing or of another type.
+    """
+    try:
+        started_at = datetime.fromisoformat(document["started_at"])
+        clauses = {one.id: one for one in map(_clause, document["clauses"])}
+        run = PastRun(file, document, started_at, clauses)
+        _ = (document["target"]["name"], document["tool"]["version"], document["profile"], document["contract"])
+        _ = (run.status, run.keyword, run.problems, dict(document["figures"]["surfaces"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReportError(
+            f"{file} is damaged ({type(error).__name__}: {error}): judge the recording of that run again."
+        ) from None
+    return run
+
+
+def _clause(data: Mapping[str, Any]) -> PastClause:
+    findings = tuple(data["findings"])
+    for finding in findings:
+        _ = (str(finding["oracle"]), str(finding["expected"]), str(finding["observed"]))
+    if data["verdict"] not in _VERDICTS:
+        raise ValueError(f"no verdict: {data['verdict']!r}")
+    return PastClause(
+        id=str(data["id"]),
+        surface=str(data["surface"]),
+        level=str(data["level"]),
+        basis=str(data["basis"]),
+        statement=str(data["statement"]),
+        source=str(data["source"]),
+        verdict=Verdict(data["verdict"]),
+        reason=str(data["reason"]),
+        findings=findings,
+        selected=bool(data["checks"]) or data["verdict"] == Verdict.NOT_OFFERED,
+    )
+
+
+def _missing(path: Path, file: Path) -> str:
+    recording = file.with_name("recording.jsonl")
+    if recording.is_file():
+        return (
+            f"{path} has no verdicts.json, the run died: 'llmapi-conformance judge {recording}' says what its "
+            "recording shows."
+        )
+    return f"There is no {file}: name the folder of a run, or its verdicts.json."
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a report as UTF-8; folders on the way to it are made.
+
+    Raises:
+        ReportError: It can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise ReportError(f"{path} can't be written: {error.strerror}.") from None
