@@ -23,6 +23,9 @@ for command in (
     recordings.cleanup,
     recordings.har,
     reports.compare,
+    reports.badge,
+    reports.summary,
+    reports.sarif,
     reference.reference,
 ):
     app.command()(command)

@@ -11,15 +11,23 @@ from typing import Annotated
 import typer
 
 from llmapi_conformance.commands.shared import plainly
-from llmapi_conformance.errors import RecordingError
+from llmapi_conformance.errors import RecordingError, ReportError
 from llmapi_conformance.evidence.recording import read_recording
+from llmapi_conformance.reporting.badge import LABEL, badge_json, badge_of, badge_svg
 from llmapi_conformance.reporting.comparing import Speeds, compare_speed
 from llmapi_conformance.reporting.comparing import compare as compare_runs
 from llmapi_conformance.reporting.comparing.speed import RATIO, SECONDS
 from llmapi_conformance.reporting.comparing.words import comparison_json, comparison_markdown, comparison_text
 from llmapi_conformance.reporting.past import PastRun, load_run, write_text
+from llmapi_conformance.reporting.sarif import sarif_log
+from llmapi_conformance.reporting.summary import summary_markdown
+from llmapi_conformance.tree import tree
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its verdicts.json.")]
+
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="A file; standard output when omitted.")
+]
 
 
 class Format(StrEnum):
@@ -36,7 +44,7 @@ def compare(
     new: Annotated[Path, typer.Argument(help="The later run.")],
     *,
     form: Annotated[Format, typer.Option("--format", help="text in 80 columns, markdown, or json.")] = Format.TEXT,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="A file instead.")] = None,
+    output: OutputOption = None,
     times: Annotated[
         bool, typer.Option("--times/--no-times", help="Compare times too, where both recordings are there.")
     ] = True,
@@ -60,6 +68,55 @@ def compare(
         text = comparison_markdown(difference) if form is Format.MARKDOWN else comparison_text(difference)
     _put(text, output)
     raise typer.Exit(difference.status)
+
+
+@plainly
+def badge(
+    run: RunArgument,
+    *,
+    output: Annotated[
+        list[Path],
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="badge.svg, or badge.json for shields' endpoint; may be repeated."
+        ),
+    ],
+    label: Annotated[str, typer.Option(help="What stands at the left.")] = LABEL,
+) -> None:
+    """Make a badge of a run."""
+    made = badge_of(load_run(run).document, label)
+    for path in output:
+        if path.suffix == ".svg":
+            write_text(path, badge_svg(made))
+        elif path.suffix == ".json":
+            write_text(path, json.dumps(badge_json(made)) + "\n")
+        else:
+            raise ReportError(f"{path} ends in neither .svg nor .json: name the file by what it shall be.")
+
+
+@plainly
+def summary(run: RunArgument, *, output: OutputOption = None) -> None:
+    """Write a run as Markdown, for a job summary or a comment (65,000 characters at most)."""
+    _put(summary_markdown(load_run(run).document), output)
+
+
+@plainly
+def sarif(
+    run: RunArgument,
+    *,
+    output: OutputOption = None,
+    place: Annotated[
+        str,
+        typer.Option(
+            "--place",
+            metavar="PATH",
+            help="A file of your repository at which alerts shall stand, such as your target file; "
+            "the clause in specs/clauses/ when omitted.",
+        ),
+    ] = "",
+) -> None:
+    """Write the findings of a run as SARIF 2.1.0, for a code-scanning view."""
+    log = sarif_log(load_run(run).document, tree() / "specs", place)
+    _put(json.dumps(log, ensure_ascii=False, indent=1) + "\n", output)
 
 
 def _speeds(old: PastRun, new: PastRun, ratio: float, seconds: float) -> Speeds:
