@@ -282,6 +282,7 @@ class Run:
             started_at=self.started_at,
             ended_at=ended_at,
             problems=tuple(self.problems),
+            seal=self._seal,
         )
         self.document = document(facts, self.results, exchanges, status)
         write_document(self.request.report_dir / "verdicts.json", self.document)
@@ -297,6 +298,13 @@ class Run:
         if self._reference is not None:
             self._reference.stop()
             self._reference = None
+
+    @property
+    def _seal(self) -> str:
+        """Of the recording, once it has ended; empty when there is none that is whole."""
+        if isinstance(self._source, Replayer):
+            return self._source.recording.seal
+        return self._journal.seal if self._journal is not None else ""
 
     def _end_recording(self, pytest_status: int) -> float:
         if isinstance(self._source, Replayer):

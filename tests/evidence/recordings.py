@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+from llmapi_conformance.evidence.encoding import seal
 from llmapi_conformance.evidence.exchange import Chunk, Ending, Exchange, Frame, Request, Response
 from llmapi_conformance.evidence.journal import Journal
 
@@ -101,3 +103,13 @@ def written(path: Path) -> Path:
         writing.write_result("later", "a-b", "done", value={"own": [third], "taken": first, "plain": [1, None, "x"]})
         writing.write_result("never", "", "not_observed", reason="no key for role x")
     return path
+
+
+def chained(records: list[dict[str, Any]]) -> bytes:
+    """These records as a whole recording: what somebody makes who alters one and knows how digests are made."""
+    lines: list[bytes] = []
+    previous = ""
+    for number, record in enumerate(records, start=1):
+        lines.append(seal({**record, "line": number, "previous": previous}))
+        previous = json.loads(lines[-1])["digest"]
+    return b"".join(lines)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmapi_conformance.errors import RecordingError
-from llmapi_conformance.evidence.encoding import seal
 from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.evidence.har import to_har
 from llmapi_conformance.evidence.recording import DamagedResult, RecordedResult, Recording, read_recording
-from tests.evidence.recordings import OPENING, exchange, journal, unanswered, written
+from tests.evidence.recordings import OPENING, chained, exchange, journal, unanswered, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +25,10 @@ def path(tmp_path: Path) -> Path:
 
 
 def changed(path: Path, change: Callable[[list[dict[str, Any]]], object], *, sealed: bool = True) -> Recording:
-    """The recording after its records were changed, sealed anew or not."""
+    """The recording after its records were changed, all digests made anew or none."""
     records = [json.loads(line) for line in path.read_bytes().splitlines()]
     change(records)
-    path.write_bytes(b"".join(seal(r) if sealed else json.dumps(r).encode() + b"\n" for r in records))
+    path.write_bytes(chained(records) if sealed else b"".join(json.dumps(r).encode() + b"\n" for r in records))
     return read_recording(path)
 
 

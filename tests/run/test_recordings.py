@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmapi_conformance.evidence.encoding import seal
+from tests.evidence.recordings import chained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,18 +28,17 @@ def judged(recording: Path, report_dir: Path) -> tuple[int, dict[str, Any]]:
 
 
 def altered(recorded: Path, tmp_path: Path, alter: Callable[[Record], Record | None], *, reseal: bool) -> Path:
-    """A copy of the recording in which exchanges are altered or, by ``None``, left out."""
-    lines = []
+    """A copy of the recording in which exchanges are altered or, by ``None``, left out; digests all anew or none."""
+    records: list[Record] = []
+    lines: list[bytes] = []
     for line in (recorded / "recording.jsonl").read_bytes().splitlines():
         record = json.loads(line)
-        if record["record"] == "exchange":
-            changed = alter(record)
-            if changed is None:
-                continue
-            line = seal(changed).rstrip(b"\n") if reseal else json.dumps(changed).encode()  # noqa: PLW2901 - the new line
-        lines.append(line)
+        changed = alter(record) if record["record"] == "exchange" else record
+        if changed is not None:
+            records.append(changed)
+            lines.append(line if changed == record else json.dumps(changed).encode())
     path = tmp_path / "recording.jsonl"
-    path.write_bytes(b"\n".join(lines) + b"\n")
+    path.write_bytes(chained(records) if reseal else b"\n".join(lines) + b"\n")
     return path
 
 
@@ -49,7 +49,8 @@ def without_answer(record: Record) -> Record:
 def with_empty_body(record: Record) -> Record:
     if record["response"] is None:
         return record
-    return {**record, "response": {**record["response"], "chunks": [], "wire_length": 0}}
+    # The digest of the raw body shows the change also where the body was empty before.
+    return {**record, "response": {**record["response"], "chunks": [], "wire_length": 0, "wire_digest": ""}}
 
 
 def left_out(_: Record) -> None:
@@ -109,3 +110,25 @@ def test_a_recording_of_a_run_that_died_is_recognised(recorded: Path, tmp_path: 
     status, document = judged(path, tmp_path / "report")
     assert status == 2
     assert any("did not end properly" in problem for problem in document["problems"])
+
+
+def test_an_exchange_that_is_sealed_anew_by_itself_breaks_the_chain_and_nothing_can_be_trusted(
+    recorded: Path, tmp_path: Path
+) -> None:
+    lines = (recorded / "recording.jsonl").read_bytes().splitlines(keepends=True)
+    number = next(i for i, line in enumerate(lines) if b'"record":"exchange"' in line)
+    lines[number] = seal({**json.loads(lines[number]), "label": "another"})
+    path = tmp_path / "recording.jsonl"
+    path.write_bytes(b"".join(lines))
+    status, document = judged(path, tmp_path / "report")
+    assert status == 2
+    assert document["problems"] == [f"line {number + 1} was replaced: record {number + 2} names another one before it"]
+    assert document["recording"] == {"seal": None}
+
+
+def test_the_verdicts_name_the_recording_by_its_seal_whoever_judges(recorded: Path, tmp_path: Path) -> None:
+    closing = json.loads((recorded / "recording.jsonl").read_bytes().splitlines()[-1])
+    _, document = judged(recorded / "recording.jsonl", tmp_path / "report")
+    assert document["recording"] == {"seal": closing["digest"]}
+    again, first = ((folder / "verdicts.json").read_bytes() for folder in (tmp_path / "report", recorded))
+    assert again == first

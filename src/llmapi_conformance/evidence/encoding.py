@@ -34,8 +34,17 @@ def seal(record: Mapping[str, Any]) -> bytes:
     Raises:
         ValueError: A number is not finite.
     """
-    text = json.dumps({**record, "digest": digest_of(record)}, separators=(",", ":"), allow_nan=False)
-    return text.encode() + b"\n"
+    rest = {name: value for name, value in record.items() if name != "digest"}
+    return written({**rest, "digest": digest_of(rest)})
+
+
+def written(record: Mapping[str, Any]) -> bytes:
+    """A record as the one line that a journal writes for it.
+
+    Raises:
+        ValueError: A number is not finite.
+    """
+    return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def digest_of(record: Mapping[str, Any]) -> str:

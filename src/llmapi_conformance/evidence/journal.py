@@ -1,4 +1,4 @@
-"""The recording as an append-only journal: one JSON object on each line, each with its own digest."""
+"""The recording as an append-only journal: one JSON object on each line, chained by digests and sealed at its end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from llmapi_conformance.errors import RecordingError
-from llmapi_conformance.evidence.encoding import encode_exchange, encode_result, seal
+from llmapi_conformance.evidence.encoding import digest_of, encode_exchange, encode_result, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 FORMAT: Final = "llmapi-conformance-recording"
 """Names the kind of file in its first record."""
 
-VERSION: Final = "1.2"
-"""Major and minor version of the format; a reader refuses another major one. 1.2 brought the ending ``left``."""
+VERSION: Final = "1.3"
+"""Major and minor version of the format; a reader refuses another major one.
+
+1.2 brought the ending ``left``; 1.3 the chain: each record has its line and the digest of the record before it.
+"""
 
 Status = Literal["done", "inconclusive", "not_observed", "not_offered", "error"]
 """How a scenario came out."""
@@ -32,6 +35,9 @@ class Journal:
 
     Each record is one write to the file, so a crash loses nothing that was recorded before. What is written must have
     been redacted already.
+
+    Attributes:
+        seal: Digest of the closing record, which stands for the whole recording; empty while it is open.
     """
 
     def __init__(
@@ -62,6 +68,9 @@ class Journal:
         self._lock = threading.Lock()
         self._counts = {"exchanges": 0, "results": 0}
         self._exchanges: dict[tuple[str, str], list[str]] = {}
+        self._lines = 0
+        self._previous = ""
+        self.seal = ""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
         try:
             self._file = os.open(path, flags, 0o600)
@@ -155,6 +164,7 @@ class Journal:
             try:
                 self._write({"record": "close", "ended_at": ended, **self._counts, "reason": reason})
                 os.fsync(self._file)
+                self.seal = self._previous
             finally:
                 self._open = False
                 os.close(self._file)
@@ -162,9 +172,12 @@ class Journal:
     def _write(self, record: Mapping[str, Any]) -> None:
         if not self._open:
             raise RecordingError("the recording is closed: nothing can be added to it")
-        line = seal(record)
+        chained = {**record, "line": self._lines + 1, "previous": self._previous}
+        digest = digest_of(chained)
+        line = written({**chained, "digest": digest})
         try:
             while line:
                 line = line[os.write(self._file, line) :]
         except OSError as error:
             raise RecordingError(f"the recording cannot be written: {error.strerror}") from None
+        self._lines, self._previous = self._lines + 1, digest

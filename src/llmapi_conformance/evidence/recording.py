@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.errors import RecordingError
-from llmapi_conformance.evidence.encoding import decode_exchange, decode_result, digest_of
+from llmapi_conformance.evidence.chain import Link, chain_flaws, is_chained
+from llmapi_conformance.evidence.encoding import decode_exchange, decode_result, digest_of, written
 from llmapi_conformance.evidence.journal import FORMAT, VERSION, Status
 
 if TYPE_CHECKING:
@@ -75,6 +76,9 @@ class Recording:
         results: By scenario and parameters.
         closing: The last record, ``None`` when there is none.
         damaged: What is wrong with the file, a sentence each; empty when all is well.
+        seal: Digest of the closing record, which stands for the whole recording; empty when the recording is damaged or
+            has no chain (before version 1.3).
+        records: How many lines there are.
     """
 
     opening: Opening
@@ -82,6 +86,8 @@ class Recording:
     results: Mapping[Key, RecordedResult | DamagedResult]
     closing: Closing | None
     damaged: tuple[str, ...] = ()
+    seal: str = ""
+    records: int = 0
 
     def result(self, scenario: str, parameters: str = "") -> RecordedResult | DamagedResult:
         """The result of a scenario; a damaged one when the recording has none."""
@@ -89,8 +95,12 @@ class Recording:
         return self.results.get((scenario, parameters), missing)
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path, *, exact: bool = False) -> Recording:
     """Read a recording and check every record.
+
+    Args:
+        path: Of the file.
+        exact: Whether a line that says the same in another spelling is damaged too.
 
     Raises:
         RecordingError: There is no such file, it is no recording, or its major version is another one.
@@ -102,9 +112,9 @@ def read_recording(path: Path) -> Recording:
     except OSError as error:
         raise RecordingError(f"the recording {path} cannot be read: {error.strerror}") from None
     opening, damage = _read_opening(path, lines[0])
-    reading = _Reading(damaged=damage)
+    reading = _Reading(damaged=damage, exact=exact)
     torn = lines.pop()
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines, start=1):
         reading.take(number, line)
     if torn:
         reading.damaged.append("the last line is torn: the run that wrote it did not end properly")
@@ -144,6 +154,8 @@ class _Reading:
     """What has been read so far."""
 
     damaged: list[str]
+    exact: bool = False
+    links: list[Link] = field(default_factory=list)
     exchanges: dict[str, Exchange] = field(default_factory=dict)
     spoilt: dict[str, str] = field(default_factory=dict)  # exchange id -> what is wrong with it
     raw_results: dict[Key, Mapping[str, Any]] = field(default_factory=dict)
@@ -153,13 +165,21 @@ class _Reading:
     def take(self, number: int, line: bytes) -> None:
         """Take a line in."""
         record = _parse(line)
+        intact = record is not None and _is_sealed(record)
+        self.links.append(Link.of(number, record, intact=intact))
         if record is None:
             self.damaged.append(f"line {number} is no record")
             return
+        if self.exact and intact and written(record) != line + b"\n":
+            self.damaged.append(f"line {number} was changed: it says the same in another spelling")
+        if number > 1:  # the opening was read already
+            self._take_record(number, record, intact=intact)
+
+    def _take_record(self, number: int, record: Mapping[str, Any], *, intact: bool) -> None:
         if self.closing is not None:
             self.damaged.append(f"line {number} stands behind the closing record")
         kind = record.get("record")
-        wrong = "" if _is_sealed(record) else f"line {number} was changed: its digest does not match"
+        wrong = "" if intact else f"line {number} was changed: its digest does not match"
         try:
             match kind:
                 case "exchange":
@@ -215,8 +235,14 @@ class _Reading:
             results[key] = self._result(key, record)
         for key, reason in self.damaged_results.items():
             results[key] = DamagedResult(reason)
+        chained = is_chained(opening.version, self.links)
+        if chained:
+            self.damaged.extend(chain_flaws(self.links))
         self._count()
-        return Recording(opening, self.exchanges, results, self.closing, tuple(self.damaged))
+        seal = self.links[-1].digest if chained and not self.damaged else ""
+        return Recording(
+            opening, self.exchanges, results, self.closing, tuple(self.damaged), seal, records=len(self.links)
+        )
 
     def _result(self, key: Key, record: Mapping[str, Any]) -> RecordedResult | DamagedResult:
         try:

@@ -38,6 +38,7 @@ class RunFacts:
         started_at: Unix time in seconds.
         ended_at: Unix time in seconds.
         problems: Why the run can't be trusted, one sentence each; empty when it can.
+        seal: Of the recording that was judged; empty when it is damaged or older than seals.
     """
 
     target: dict[str, Any]
@@ -47,6 +48,7 @@ class RunFacts:
     started_at: float
     ended_at: float
     problems: tuple[str, ...] = ()
+    seal: str = ""
 
 
 def document(
@@ -62,6 +64,7 @@ def document(
         "version": VERSION,
         "tool": {"name": "llmapi-conformance", "version": __version__},
         "contract": facts.contract,
+        "recording": {"seal": facts.seal or None},
         "target": facts.target,
         "profile": facts.profile,
         "selection": facts.selection,
