@@ -37,6 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--fail-on-warned", action="store_true", help="a broken SHOULD fails the run, assumed clauses aside"
     )
+    group.addoption(
+        "--generate", type=int, metavar="N", help="generated cases of each operation (default: as the profile says)"
+    )
+    group.addoption("--generate-seed", type=int, default=1, metavar="S", help="what they are drawn from (default: 1)")
     group.addoption("--plan", action="store_true", help="say what would be sent, and send nothing")
 
 

@@ -28,10 +28,15 @@ from llmapi_conformance.judging.verdicts import (
     exit_status,
     verdicts,
 )
-from llmapi_conformance.reporting.document import RunFacts, document, write_document
+from llmapi_conformance.reporting.document import RunFacts, document
+from llmapi_conformance.reporting.events import EventLog
+from llmapi_conformance.reporting.folder import write_reports
+from llmapi_conformance.reporting.html import NAME as REPORT
+from llmapi_conformance.reporting.html import write_report
 from llmapi_conformance.reporting.text import finding_text
 from llmapi_conformance.sending.conductor import Conductor, Setting
 from llmapi_conformance.sending.embedded import Reference, embedded_target, start_reference
+from llmapi_conformance.sending.generator import Generation
 from llmapi_conformance.sending.plan import Plan, make_plan
 from llmapi_conformance.sending.replayer import Replayer
 from llmapi_conformance.target.description import describe, described
@@ -65,6 +70,8 @@ class Request:
         fault: Of the reference gateway.
         variations: Of the reference gateway.
         delay_ms: Of the reference gateway.
+        generate: Generated cases of each operation; ``None`` for as many as the profile says.
+        seed: Decides whatever is drawn.
     """
 
     report_dir: Path
@@ -76,6 +83,8 @@ class Request:
     fault: str = ""
     variations: tuple[str, ...] = ()
     delay_ms: int = 0
+    generate: int | None = None
+    seed: int = 1
 
 
 class Run:
@@ -102,6 +111,7 @@ class Run:
         self._checks: list[Check] = []
         self._reference: Reference | None = None
         self._journal: Journal | None = None
+        self._events: EventLog | None = None
         self._source: Conductor | Replayer | None = None
         self._secrets: dict[str, str] = {}
         self._keyring = Keyring({})
@@ -115,12 +125,20 @@ class Run:
             self.started_at = opening.started_at
         else:
             self.profile = profile_named(request.profile)
-            self.selection = request.selection or {}
+            self.selection = dict(request.selection or {})
             if request.target == EMBEDDED:
                 self.target = Target(name="reference gateway", base_url="", roles={})
             else:
                 self.target, self._keyring, self._secrets = load_target(Path(request.target))
+            self.selection |= {"generate": self.generation.cases, "seed": self.generation.seed}
         self._check_names()
+
+    @property
+    def generation(self) -> Generation:
+        """What is generated: nothing where the answers may have to be paid for, unless it is asked for."""
+        ours = self.request.target == EMBEDDED or self.target.sandwich
+        cases = self.request.generate if self.request.generate is not None else self.profile.cases if ours else 0
+        return Generation(cases, self.request.seed)
 
     @property
     def terms(self) -> Terms:
@@ -148,7 +166,7 @@ class Run:
 
     def plan_for(self, wanted: Iterable[Instance]) -> Plan:
         """What has to be sent for these scenario instances."""
-        self.plan = make_plan(self.target, wanted)
+        self.plan = make_plan(self.target, wanted, self.generation.cases)
         return self.plan
 
     def begin(self, wanted: Iterable[Instance]) -> None:
@@ -159,9 +177,18 @@ class Run:
         Raises:
             ConformanceError: The target can't be used, or the recording can't be written.
         """
-        if self.request.replay:
+        replay = bool(self.request.replay)
+        if not replay:
+            self.prepare_target()
+        self._events = EventLog(
+            self.request.report_dir / "events.jsonl",
+            target=self.target.name,
+            profile=self.profile.name,
+            selection=self.selection,
+            replay=replay,
+        )
+        if replay:
             return
-        self.prepare_target()
         plan = self.plan_for(wanted)
         self.request.report_dir.mkdir(parents=True, exist_ok=True)
         path = self.recording_path
@@ -176,8 +203,11 @@ class Run:
             selection=self.selection,
             started_at=self.started_at,
         )
-        setting = Setting(self.target, self._keyring, self.profile, self.contract.operations, self._secrets)
+        setting = Setting(
+            self.target, self._keyring, self.profile, self.contract.operations, self._secrets, self.generation
+        )
         self._source = conductor = Conductor(setting, self._journal)
+        conductor.on_result = self._events.scenario_done
         conductor.preflight()
         conductor.begin(plan)
 
@@ -218,6 +248,8 @@ class Run:
         self._checks.append(check)
         with checking(check):
             yield check
+        if self._events is not None:
+            self._events.check_judged(check, (self.contract.clauses[name] for name in clauses), self.terms)
 
     def check_crashed(self, error: BaseException) -> None:
         """The open check failed by itself, not the gateway."""
@@ -285,7 +317,10 @@ class Run:
             seal=self._seal,
         )
         self.document = document(facts, self.results, exchanges, status)
-        write_document(self.request.report_dir / "verdicts.json", self.document)
+        written = self.request.report_dir / "verdicts.json"
+        write_document(written, self.document)
+        page = self.request.report_dir / REPORT
+        write_report(page, self.document, exchanges, verdicts=written, recording=self.recording_path)
         self.close()
         return status
 
@@ -295,6 +330,8 @@ class Run:
             self._source.close()
         if self._journal is not None:
             self._journal.close(reason="the run ended early")
+        if self._events is not None:
+            self._events.close()
         if self._reference is not None:
             self._reference.stop()
             self._reference = None
@@ -385,5 +422,7 @@ def prepare(option: Any) -> Run:
             profile=option.profile,
             selection=selection,
             fail_on_warned=bool(option.fail_on_warned),
+            generate=option.generate,
+            seed=option.generate_seed,
         )
     )

@@ -14,15 +14,18 @@ from rich.text import Text
 from llmapi_conformance.commands.pytest_run import Collected, run_pytest
 from llmapi_conformance.commands.shared import (
     UNTRUSTED,
+    GenerateOption,
     KeywordOption,
     ProfileOption,
     ReportOption,
+    SeedOption,
     TargetOption,
     known,
     new_report_dir,
     plainly,
 )
 from llmapi_conformance.errors import ContractError, TargetError
+from llmapi_conformance.reporting.folder import FILES
 from llmapi_conformance.reporting.terminal import console_for_people, print_plan, print_summary, print_tasks
 from llmapi_conformance.run import EMBEDDED, Request, Run
 
@@ -34,6 +37,8 @@ def run(
     profile: ProfileOption = "gate",
     keyword: KeywordOption = "",
     report_dir: ReportOption = None,
+    generate: GenerateOption = None,
+    seed: SeedOption = 1,
     strict: Annotated[
         bool, typer.Option("--strict", help="A broken SHOULD fails the run, assumed clauses aside.")
     ] = False,
@@ -63,15 +68,27 @@ def run(
         fault=known(fault, "fault"),
         variations=tuple(known(name, "variation") for name in variation or ()),
         delay_ms=delay_ms,
+        generate=generate,
+        seed=seed,
     )
     raise typer.Exit(_conduct(Run(request), keyword))
 
 
 @plainly
-def plan(*, target: TargetOption = EMBEDDED, profile: ProfileOption = "gate", keyword: KeywordOption = "") -> None:
+def plan(
+    *,
+    target: TargetOption = EMBEDDED,
+    profile: ProfileOption = "gate",
+    keyword: KeywordOption = "",
+    generate: GenerateOption = None,
+    seed: SeedOption = 1,
+) -> None:
     """Say what a run would send and what it would cost; nothing is sent."""
     selection = {"keyword": keyword, "fail_on_warned": False}
-    conformance = Run(Request(report_dir=Path(), target=target, profile=profile, selection=selection))
+    request = Request(
+        report_dir=Path(), target=target, profile=profile, selection=selection, generate=generate, seed=seed
+    )
+    conformance = Run(request)
     if target == EMBEDDED:
         conformance.prepare_target()
     try:
@@ -99,11 +116,10 @@ def judge(
 def _conduct(conformance: Run, keyword: str) -> int:
     console = console_for_people()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    junit = str(conformance.request.report_dir / "junit.xml")
     try:
         with Progress(*columns, console=console, transient=True) as progress:
             shown = _Shown(progress, "judging" if conformance.request.replay else "sending and judging")
-            status = run_pytest(conformance, keyword, [f"--junit-xml={junit}"], shown)
+            status = run_pytest(conformance, keyword, [], shown)
     finally:
         conformance.close()
     if not conformance.document:
@@ -112,10 +128,9 @@ def _conduct(conformance: Run, keyword: str) -> int:
         print_tasks(console, conformance.document["tasks"], _cleanup_command(conformance))
         raise TargetError("; ".join(conformance.problems))
     print_summary(console, conformance.results, conformance.document, _cleanup_command(conformance))
-    for name in ("verdicts.json", "junit.xml", "recording.jsonl"):
-        path = conformance.request.report_dir / name
-        if path.exists():
-            console.print(Text(str(path), "dim"))
+    folder = conformance.request.report_dir
+    left = [name for name in FILES if (folder / name).exists()]
+    console.print(Text(f"{folder}: {', '.join(left)}", "dim"))
     return int(status)
 
 

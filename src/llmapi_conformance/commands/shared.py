@@ -41,6 +41,18 @@ ReportOption = Annotated[
 ]
 
 
+GenerateOption = Annotated[
+    int | None,
+    typer.Option(
+        "--generate",
+        metavar="N",
+        min=0,
+        help="Generated cases of each operation; as the profile says when omitted, none without our upstream.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="S", help="What the generated cases are drawn from.")]
+
+
 def plainly(command: Callable[..., None]) -> Callable[..., None]:
     """Show our own errors as one sentence."""
 

@@ -74,6 +74,10 @@ def print_summary(
         f"{figures['clauses_per_request']:.2f} clauses per request",
         style="dim",
     )
+    if cases := document["selection"].get("generate"):
+        console.print(
+            f"{cases} generated cases of each operation, drawn from --seed {document['selection']['seed']}", style="dim"
+        )
     print_tasks(console, document["tasks"], cleanup)
     for problem in document["problems"]:
         console.print(Text(f"problem: {printable(problem)}", "bold magenta"))
@@ -126,7 +130,7 @@ def print_plan(console: Console, plan: Plan, target: Target, profile: Profile, c
         table.add_column(column, justify="right")
     for step in plan.steps:
         if not step.obstacle:
-            cost = step.instance.scenario.cost
+            cost = step.cost
             table.add_row(
                 step.instance.key,
                 step.instance.role or "none",

@@ -8,7 +8,7 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -24,9 +24,10 @@ from llmapi_conformance.sending.assembly import SHORTEST_SECRET, Place, assemble
 from llmapi_conformance.sending.budget import Budget
 from llmapi_conformance.sending.controls import Controls, body_of
 from llmapi_conformance.sending.credentials import Credential
+from llmapi_conformance.sending.generator import Generation, Generator
 from llmapi_conformance.sending.lanes import Lanes
 from llmapi_conformance.sending.listener import Listener
-from llmapi_conformance.sending.plan import Plan, declined, needed_by
+from llmapi_conformance.sending.plan import Plan, Step, declined, needed_by
 from llmapi_conformance.sending.preflight import see_target
 from llmapi_conformance.sending.presence import Presence
 from llmapi_conformance.sending.session import Outgoing, Session
@@ -38,10 +39,11 @@ from llmapi_conformance.wire.message import WireFailure
 from llmapi_conformance.wire.websocket import converse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from llmapi_conformance.evidence.journal import Journal
     from llmapi_conformance.evidence.tasks import Holder
+    from llmapi_conformance.generating.cases import Case, Order
     from llmapi_conformance.sending.assembly import Assembled
     from llmapi_conformance.sending.scenario import Instance
     from llmapi_conformance.sending.session import SocketScript
@@ -63,6 +65,7 @@ class Setting:
     profile: Profile
     operations: tuple[Operation, ...]
     header_secrets: dict[str, str]
+    generation: Generation = field(default_factory=Generation)
 
 
 class Conductor:
@@ -71,6 +74,7 @@ class Conductor:
     Attributes:
         budget: What was spent.
         exchanges: All exchanges, in the order in which they ended.
+        on_result: Told of each scenario that has come out: name, parameters, status, reason; on the conductor's thread.
     """
 
     def __init__(self, setting: Setting, journal: Journal) -> None:
@@ -80,6 +84,7 @@ class Conductor:
             setting.profile.max_requests, setting.profile.max_input_tokens, setting.profile.max_output_tokens
         )
         self.exchanges: list[Exchange] = []
+        self.on_result: Callable[[str, str, ResultStatus, str], None] | None = None
         self._redactor = Redactor(_secrets(setting))
         self._plan = Plan(())
         self._own_keys: dict[tuple[str, str], Credential] = {}
@@ -103,6 +108,11 @@ class Conductor:
     def examples(self) -> int:
         """Examples that a scenario may draw (see ``sending.session.Gateway``)."""
         return self._setting.profile.examples
+
+    @property
+    def generation(self) -> Generation:
+        """What is generated (see ``sending.session.Gateway``)."""
+        return self._setting.generation
 
     def preflight(self) -> None:
         """See that the target answers and accepts a key.
@@ -163,6 +173,7 @@ class Conductor:
             self.target.base_url, concurrency=self.target.concurrency, ca_file=ca_file
         ).__aenter__()
         self._controls = Controls()
+        self._generator = Generator()
         self._presence = Presence(self.target, self._setting.keyring, self._http, self.keep)
 
     async def _stop(self) -> None:
@@ -192,21 +203,24 @@ class Conductor:
         await sweep.run(submitted_tasks(self.exchanges).left, limit)
 
     async def _shut(self) -> None:
+        await self._generator.stop()
         await self._http.__aexit__()
         await self._controls.close()
 
     async def _begin(self, plan: Plan) -> None:
         self._plan = plan
+        if plan.generates:
+            await self._generator.start()
         # The longest first: what they need all the time for should not begin last.
-        for step in sorted(plan.steps, key=lambda step: -step.instance.scenario.cost.requests):
-            instance = step.instance
-            self._futures[instance.key] = Future()
-            self._tasks[instance.key] = self._loop.create_task(self._conduct(instance, step.obstacle))
+        for step in sorted(plan.steps, key=lambda step: -step.cost.requests):
+            self._futures[step.instance.key] = Future()
+            self._tasks[step.instance.key] = self._loop.create_task(self._conduct(step))
 
-    async def _conduct(self, instance: Instance, obstacle: str) -> ScenarioResult:
+    async def _conduct(self, step: Step) -> ScenarioResult:
+        instance = step.instance
         try:
             async with asyncio.timeout(max(0.0, self._ends_at - time.monotonic())):
-                result = await self._perform(instance, obstacle)
+                result = await self._perform(instance, step)
         except TimeoutError:
             result = ScenarioResult(
                 ResultStatus.INCONCLUSIVE, f"the run's deadline of {self._setting.profile.deadline:.0f} s passed"
@@ -233,12 +247,14 @@ class Conductor:
         self._journal.write_result(
             instance.scenario.name, instance.parameters, result.status.value, reason=result.reason, value=result.value
         )
+        if self.on_result is not None:
+            self.on_result(instance.scenario.name, instance.parameters, result.status, result.reason)
 
-    async def _perform(self, instance: Instance, obstacle: str) -> ScenarioResult:
+    async def _perform(self, instance: Instance, step: Step) -> ScenarioResult:
         if reason := declined(self.target, instance):
             return ScenarioResult(ResultStatus.NOT_OFFERED, reason)
-        if obstacle:
-            return ScenarioResult(ResultStatus.NOT_OBSERVED, obstacle)
+        if step.obstacle:
+            return ScenarioResult(ResultStatus.NOT_OBSERVED, step.obstacle)
         if instance.scenario.lane == "last":
             await self._all_others()
         needs: dict[str, Any] = {}
@@ -248,7 +264,7 @@ class Conductor:
                 return result
             needs[needed.scenario.name] = result.value
         scenario = instance.scenario
-        self.budget.reserve(instance.key, scenario.cost)
+        self.budget.reserve(instance.key, step.cost)
         lane = scenario.lane
         if lane == "own_key" and self.target.gateway_control:
             await self._fresh_keys(instance)
@@ -264,6 +280,10 @@ class Conductor:
         """Wait until everything is done that does not itself wait for this."""
         earlier = [self._tasks[step.instance.key] for step in self._plan.steps if step.instance.scenario.lane != "last"]
         await asyncio.gather(*(asyncio.shield(task) for task in earlier))
+
+    async def cases(self, order: Order) -> tuple[Case, ...]:
+        """Generated cases (see ``sending.session.Gateway``)."""
+        return await self._generator.cases(order)
 
     def credential(self, instance: Instance, role: str) -> Credential:
         """The key of a role: for the lane ``own_key`` on the reference gateway a fresh one of the instance's own."""
@@ -372,10 +392,9 @@ class Conductor:
     @asynccontextmanager
     async def _request(self, instance: Instance, step: int) -> AsyncIterator[None]:
         """Hold what a request of this instance needs, and count it."""
-        self._presence.check()
         lane = "shared" if (instance.key, instance.role) in self._own_keys else instance.scenario.lane
         async with self._lanes.request(lane, self._gate_keys(instance), step):
-            self._presence.check()
+            await self._presence.ready()
             self.budget.spend(instance.key)
             yield
 

@@ -16,10 +16,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A scenario instance of a plan, and why it can't be tried at this target; empty when it can."""
+    """A scenario instance of a plan.
+
+    Attributes:
+        instance: What is sent.
+        obstacle: Why it can't be tried at this target; empty when it can.
+        cases: Generated cases of each operation that are wanted.
+    """
 
     instance: Instance
     obstacle: str
+    cases: int = 0
+
+    @property
+    def cost(self) -> Cost:
+        """What it costs at most."""
+        return self.instance.cost(self.cases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,12 @@ class Plan:
     @property
     def cost(self) -> Cost:
         """The sum over everything that can be tried."""
-        return sum((step.instance.scenario.cost for step in self.steps if not step.obstacle), Cost(0))
+        return sum((step.cost for step in self.steps if not step.obstacle), Cost(0))
+
+    @property
+    def generates(self) -> bool:
+        """Whether anything of it sends generated cases."""
+        return any(step.instance.scenario.generated and not step.obstacle for step in self.steps)
 
     def exceeds(self, profile: Profile) -> str:
         """Which limit of the profile the plan would break; empty when none."""
@@ -46,14 +63,20 @@ class Plan:
         return ""
 
 
-def make_plan(target: Target, wanted: Iterable[Instance]) -> Plan:
-    """Everything that has to be sent for the wanted instances, what they need first."""
+def make_plan(target: Target, wanted: Iterable[Instance], cases: int = 0) -> Plan:
+    """Everything that has to be sent for the wanted instances, what they need first.
+
+    Args:
+        target: The gateway.
+        wanted: What the selected checks take.
+        cases: Generated cases of each operation; 0 for none.
+    """
     ordered: dict[Instance, None] = {}
     for instance in wanted:
         for needed in needed_by(instance):
             ordered.setdefault(needed)
         ordered.setdefault(instance)
-    return Plan(tuple(Step(instance, obstacle(target, instance)) for instance in ordered))
+    return Plan(tuple(Step(instance, _obstacle(target, instance, cases), cases) for instance in ordered))
 
 
 def needed_by(instance: Instance) -> tuple[Instance, ...]:
@@ -73,6 +96,12 @@ def needed_by(instance: Instance) -> tuple[Instance, ...]:
                 found.append(candidate)
                 break
     return tuple(found)
+
+
+def _obstacle(target: Target, instance: Instance, cases: int) -> str:
+    if instance.scenario.generated and not cases:
+        return "no generated cases are wanted; --generate N asks for N of each operation"
+    return obstacle(target, instance)
 
 
 def obstacle(target: Target, instance: Instance) -> str:

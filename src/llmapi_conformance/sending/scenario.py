@@ -54,6 +54,9 @@ class Scenario:
         needs: Names of the scenarios whose results it takes, by parameter name.
         also_roles: Further roles that the target must have a key for.
         needs_upstream: Whether it makes sense only with our upstream behind the gateway.
+        roles: The role of an instance by one of its values, where what it sends decides that.
+        generated: Set for a scenario that sends generated cases: what an instance of these values costs on top when
+            so many cases of each operation are wanted.
         summary: First line of the docstring.
     """
 
@@ -67,6 +70,8 @@ class Scenario:
     needs: tuple[str, ...] = ()
     also_roles: tuple[str, ...] = ()
     needs_upstream: bool = False
+    roles: Mapping[Any, str] = field(default_factory=dict)
+    generated: Callable[[Mapping[str, Any], int], Cost] | None = None
     summary: str = ""
 
     def instances(self) -> tuple[Instance, ...]:
@@ -98,7 +103,13 @@ class Instance:
     @property
     def role(self) -> str:
         """The role whose key this instance sends with."""
-        return str(self.values.get("role", self.scenario.role))
+        by_value = (self.scenario.roles[value] for value in self.values.values() if value in self.scenario.roles)
+        return str(self.values.get("role", next(by_value, self.scenario.role)))
+
+    def cost(self, cases: int = 0) -> Cost:
+        """What it costs at most when so many generated cases of each operation are wanted."""
+        generated = self.scenario.generated
+        return self.scenario.cost + generated(self.values, cases) if generated and cases else self.scenario.cost
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -120,6 +131,8 @@ def scenario(
     parameters: Mapping[str, Sequence[Any]] | None = None,
     also_roles: Sequence[str] = (),
     needs_upstream: bool = False,
+    roles: Mapping[Any, str] | None = None,
+    generated: Callable[[Mapping[str, Any], int], Cost] | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Scenario]:
     """Register an async function as a scenario.
 
@@ -144,6 +157,8 @@ def scenario(
             needs=tuple(name for name in taken if name not in given),
             also_roles=tuple(also_roles),
             needs_upstream=needs_upstream,
+            roles=dict(roles or {}),
+            generated=generated,
             summary=(inspect.getdoc(function) or "").partition("\n")[0],
         )
         if made.name == CLEANUP:

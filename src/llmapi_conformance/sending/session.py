@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import quote, urlencode
 
 from llmapi_conformance.evidence.results import ResultStatus, ScenarioStopped
+from llmapi_conformance.generating.cases import Order
 from llmapi_conformance.sending.credentials import Auth, Credential, bearer, made_up
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.generating.cases import Case
+    from llmapi_conformance.sending.generator import Generation
     from llmapi_conformance.sending.listener import Listener
     from llmapi_conformance.sending.scenario import Instance
     from llmapi_conformance.sending.socket_session import SocketSession
@@ -92,6 +95,13 @@ class Gateway(Protocol):
     def examples(self) -> int:
         """Examples that a scenario may draw, where it draws what it sends."""
 
+    @property
+    def generation(self) -> Generation:
+        """What is generated in this run."""
+
+    async def cases(self, order: Order) -> tuple[Case, ...]:
+        """Generated cases."""
+
     def credential(self, instance: Instance, role: str) -> Credential:
         """The key of a role for this instance."""
 
@@ -140,6 +150,24 @@ class Session:
     def examples(self) -> int:
         """Examples that the scenario may draw, where it draws what it sends."""
         return self._gateway.examples
+
+    @property
+    def generation(self) -> Generation:
+        """How many cases are generated in this run, and from which seed."""
+        return self._gateway.generation
+
+    async def cases(self, sample: Case, count: int | None = None) -> tuple[Case, ...]:
+        """Generated cases of an operation: all of them, before the first is sent.
+
+        Args:
+            sample: A small correct call of the operation.
+            count: How many at most; as many as the run wants when omitted.
+
+        Raises:
+            ScenarioStopped: The generator failed.
+        """
+        wanted = self.generation.cases if count is None else count
+        return await self._gateway.cases(Order(sample, self.generation.seed, wanted, self.models))
 
     @property
     def sandwich(self) -> bool:

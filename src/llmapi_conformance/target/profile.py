@@ -22,7 +22,8 @@ class Profile:
         max_output_tokens: Tokens that models write, at most.
         deadline: Seconds for the whole run.
         gaps_fail: Whether a clause that nothing could show is failed unless the target file declares it.
-        examples: Examples that are drawn where what is sent is drawn, at most.
+        examples: Examples that the machine of tasks draws, at most.
+        cases: Generated cases of each operation, where our upstream is behind the gateway and nobody says otherwise.
     """
 
     name: str
@@ -36,12 +37,24 @@ class Profile:
     deadline: float
     gaps_fail: bool = False
     examples: int = 12
+    cases: int = 0
 
 
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("gate", "CI: minutes, everything that can be shown", 1, 0.2, 5.0, 4_000, 2_000_000, 500_000, 900.0),
+        Profile(
+            "gate",
+            "CI: minutes, everything that can be shown",
+            1,
+            0.2,
+            5.0,
+            8_000,
+            4_000_000,
+            2_000_000,
+            900.0,
+            cases=20,
+        ),
         Profile("probe", "nightly, on paid keys: patient, with a cap", 2, 1.0, 30.0, 800, 400_000, 80_000, 900.0),
         Profile(
             "acceptance",
@@ -49,12 +62,13 @@ PROFILES = {
             2,
             1.0,
             60.0,
-            5_000,
-            5_000_000,
-            1_000_000,
+            12_000,
+            8_000_000,
+            4_000_000,
             3_600.0,
             gaps_fail=True,
             examples=24,
+            cases=60,
         ),
     )
 }
