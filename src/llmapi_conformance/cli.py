@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from llmapi_conformance import __version__
-from llmapi_conformance.commands import clauses, recordings, reference, reports, running
+from llmapi_conformance.commands import clauses, pages, recordings, reference, reports, running
 
 app = typer.Typer(
     help="Contract tests and conformance suite for LLMAPI and other LLM gateways.",
@@ -22,6 +22,7 @@ for command in (
     running.judge,
     recordings.cleanup,
     recordings.har,
+    pages.report,
     reports.compare,
     reports.badge,
     reports.summary,

@@ -1,0 +1,98 @@
+"""``report.html``: a run as one page that needs nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from llmapi_conformance.reporting.html.render import render
+from llmapi_conformance.reporting.html.view import view_of
+from llmapi_conformance.reporting.past import write_text
+from llmapi_conformance.target.profile import PROFILES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from llmapi_conformance.evidence.exchange import Exchange
+
+NAME = "report.html"
+"""Its name in a report folder."""
+
+
+def report_page(
+    document: Mapping[str, Any],
+    exchanges: Iterable[Exchange],
+    files: Iterable[tuple[str, str]] = (),
+    opening: Mapping[str, Any] | None = None,
+) -> str:
+    """The page; equal for equal input.
+
+    Args:
+        document: As in ``verdicts.json``.
+        exchanges: Of the recording; only those that findings name are used.
+        files: Name and SHA-256 (hex) of the files that the page was made from.
+        opening: The first record of the recording, ``None`` when there is none.
+    """
+    by_id = {one.id: one for one in exchanges}
+    return render(
+        {
+            "view": view_of(document, by_id, _limits(document["profile"])),
+            "document": document,
+            "recorded": len(by_id),
+            "files": list(files),
+            "opening": opening,
+        }
+    )
+
+
+def write_report(
+    path: Path, document: Mapping[str, Any], exchanges: Iterable[Exchange], *, verdicts: Path, recording: Path
+) -> None:
+    """Write the page.
+
+    Args:
+        path: Where.
+        document: As in ``verdicts.json``.
+        exchanges: Of the recording.
+        verdicts: The file of the document.
+        recording: The recording, which may be missing.
+
+    Raises:
+        ReportError: It can't be written.
+    """
+    files = [(one.name, digest) for one in (verdicts, recording) if (digest := _digest(one))]
+    page = report_page(document, exchanges, files, _opening(recording))
+    write_text(path, page)
+
+
+def _limits(name: str) -> list[tuple[str, str]]:
+    """What the profile is for and how far it goes; nothing for one that this version does not know."""
+    profile = PROFILES.get(name)
+    if profile is None:
+        return [("profile", name)]
+    limits = (
+        f"{profile.max_requests:,} requests, {profile.max_input_tokens:,} tokens in, "
+        f"{profile.max_output_tokens:,} tokens out, {profile.deadline:,.0f} s, {profile.retries} retries"
+    )
+    return [("profile", f"{name}: {profile.summary}"), ("limits", limits)]
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 (hex) of a file; empty when there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _opening(path: Path) -> Mapping[str, Any] | None:
+    """The first record of a recording; ``None`` when it can't be read."""
+    try:
+        with path.open("rb") as file:
+            record = json.loads(file.readline())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
