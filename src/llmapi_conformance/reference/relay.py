@@ -287,7 +287,7 @@ async def _write_response(
 ) -> bool:
     """Write one response and say whether the connection has ended with it."""
     held = bytearray(head.encode())
-    hold = treatment.pieces is Pieces.WHOLE
+    hold = treatment.pieces is Pieces.WHOLE and not treatment.sizes
     if not hold:
         await client.write(bytes(held))
     async for piece in treated(_read_body(reader, body), treatment):
@@ -295,7 +295,7 @@ async def _write_response(
             held += body.frame(piece)
             continue
         await client.write(body.frame(piece))
-        if treatment.pieces is not Pieces.AS_RECEIVED:
+        if treatment.sizes or treatment.pieces is not Pieces.AS_RECEIVED:
             await asyncio.sleep(treatment.pause)
     if treatment.end is End.COMPLETE:
         await client.write(bytes(held) + body.last if hold else body.last)

@@ -56,6 +56,8 @@ class Treatment:
         pause: Seconds between two pieces, so that a reader takes them one by one; 0: the event loop turns once.
         invalid_utf8: The last byte of each multi-byte character is dropped, which leaves invalid UTF-8. An ASCII body
             stays as it is. Only for chunked bodies and those that end with the connection: the length changes.
+        sizes: The body is written in pieces of so many bytes, again from the first one when all were used, wherever the
+            origin's own pieces end; ``pieces`` is not used then. Empty: ``pieces`` says.
     """
 
     end: End = End.COMPLETE
@@ -64,12 +66,14 @@ class Treatment:
     pieces: Pieces = Pieces.AS_RECEIVED
     pause: float = 0.0
     invalid_utf8: bool = False
+    sizes: tuple[int, ...] = ()
 
     def header(self) -> str:
         """Write the treatment as the value of `TREATMENT_HEADER`."""
         default = Treatment()
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return " ".join(f"{name}={value}" for name, value in named if value != getattr(default, name))
+        words = (f"{name}={_written(value)}" for name, value in named if value != getattr(default, name))
+        return " ".join(words)
 
     @staticmethod
     def from_header(value: str) -> Treatment:
@@ -93,6 +97,7 @@ class Treatment:
             pieces=Pieces(words.get("pieces", Pieces.AS_RECEIVED)),
             pause=float(words.get("pause", "0")),
             invalid_utf8=words.get("invalid_utf8") == "True",
+            sizes=tuple(int(size) for size in words.get("sizes", "").split(",") if size),
         )
 
 
@@ -110,9 +115,17 @@ async def treated(blocks: AsyncIterator[bytes], treatment: Treatment) -> AsyncIt
         blocks = _first_events(blocks, treatment.after_events)
     if treatment.invalid_utf8:
         blocks = _spoiled(blocks)
+    if treatment.sizes:
+        async for piece in _sized(blocks, treatment.sizes):
+            yield piece
+        return
     async for block in blocks:
         for piece in _cut(block, treatment.pieces):
             yield piece
+
+
+def _written(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _cut(block: bytes, pieces: Pieces) -> list[bytes]:
@@ -123,6 +136,22 @@ def _cut(block: bytes, pieces: Pieces) -> list[bytes]:
             return cut_inside_characters(block)
         case Pieces.AS_RECEIVED | Pieces.WHOLE:
             return [block] if block else []
+
+
+async def _sized(blocks: AsyncIterator[bytes], sizes: tuple[int, ...]) -> AsyncIterator[bytes]:
+    """Cut a body into pieces of given sizes; what is left at the end is a piece too."""
+    wanted = itertools.cycle(sizes)
+    size, held = next(wanted), b""
+    async for block in blocks:
+        held += block
+        start = 0
+        while len(held) - start >= size:
+            yield held[start : start + size]
+            start += size
+            size = next(wanted)
+        held = held[start:]
+    if held:
+        yield held
 
 
 async def _spoiled(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -65,6 +65,13 @@ def test_every_word_has_its_field() -> None:
         ("status=200", "status"),
         ("stop=now", "stop"),
         ("split=utf16", "split"),
+        ("pieces", "pieces"),
+        ("pieces=", "pieces"),
+        ("pieces=1,0", "pieces"),
+        ("pieces=1,,2", "pieces"),
+        ("pieces=65537", "pieces"),
+        ("pieces=" + ",".join(["1"] * 65), "pieces"),
+        ("split=utf8 pieces=1", "pieces"),
         ("nonce=", "nonce"),
         ("tool_calls=1 arguments=%%", "arguments"),
         ("after=3", "after"),
@@ -79,6 +86,10 @@ def test_every_word_has_its_field() -> None:
 def test_a_word_that_makes_no_sense_is_refused_by_name(words: str, named: str) -> None:
     with pytest.raises(DirectiveError, match=named):
         read_prompt(f"@upstream {words}\npayload")
+
+
+def test_pieces_takes_the_sizes_of_the_pieces() -> None:
+    assert read_prompt("@upstream pieces=1,7,3")[0] == Directive(pieces=(1, 7, 3))
 
 
 def test_a_nonce_is_found_in_a_body_that_is_no_json() -> None:

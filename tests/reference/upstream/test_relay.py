@@ -272,6 +272,7 @@ def test_the_client_is_reset_when_the_origin_breaks_off() -> None:
         Treatment(end=End.RESET, before_head=True),
         Treatment(end=End.BROKEN_CHUNK, after_events=3),
         Treatment(pieces=Pieces.INSIDE_CHARACTERS, pause=0.25, invalid_utf8=True),
+        Treatment(sizes=(1, 7, 3)),
     ],
 )
 def test_a_treatment_survives_the_header(treatment: Treatment) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -88,6 +90,31 @@ def test_split_cuts_inside_characters_and_lines(talk: Talk) -> None:
         assert "".join(texts_of(split)) == "zwölf 🥊"
     for plain in raw_both(talk, "echo", "zwölf 🥊"):
         assert all(chunk.endswith(b"\n\n") for chunk in plain.chunks)
+
+
+@pytest.mark.parametrize("sizes", [(1,), (1, 7, 3), (64, 2)])
+def test_pieces_cuts_the_bytes_into_these_sizes_wherever_events_end(talk: Talk, sizes: tuple[int, ...]) -> None:
+    for cut in raw_both(talk, f"echo pieces={','.join(map(str, sizes))}", "zw\u00f6lf \U0001f94a"):
+        found = [len(chunk) for chunk in cut.chunks]
+        wanted = [size for size, _ in zip(itertools.cycle(sizes), found, strict=False)]
+        assert found[:-1] == wanted[:-1]
+        assert 0 < found[-1] <= wanted[-1]
+        assert "".join(texts_of(cut)) == "zw\u00f6lf \U0001f94a"
+
+
+def test_pieces_cuts_a_plain_answer_too(talk: Talk) -> None:
+    for answer in talk.both("echo pieces=1,2", "zw\u00f6lf", stream=False):
+        assert spoken(answer) == "zw\u00f6lf"
+
+
+def test_a_directive_may_be_spelled_with_escapes(talk: Talk) -> None:
+    body = json.dumps(message("@upstream echo nonce=n-escaped\nzw\u00f6lf")).replace(
+        "@upstream", "\\u0040upstre\\u0061m"
+    )
+    body = body.replace("n-escaped", "n-esc\\u0061ped")
+    answer = talk.client.post(talk.upstream.base_url + "/v1/messages", content=body, headers=anthropic())
+    assert spoken(answer) == "zw\u00f6lf"
+    assert [entry["nonce"] for entry in talk.log("n-escaped")] == ["n-escaped"]
 
 
 def test_status_answers_the_vendors_error_in_both_modes(talk: Talk) -> None:

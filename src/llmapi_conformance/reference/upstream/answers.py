@@ -110,6 +110,8 @@ def as_directed(answer: Answer, directive: Directive) -> Answer:
     treatment = _AS_IT_IS
     if directive.split:
         treatment = replace(treatment, pieces=Pieces.INSIDE_CHARACTERS, pause=_PIECE_SECONDS)
+    if directive.pieces:
+        treatment = replace(treatment, sizes=directive.pieces, pause=_PIECE_SECONDS)
     if directive.cut:
         treatment = replace(treatment, end=End.RESET, before_head=not answer.streamed)
     return replace(answer, pace=pace, treatment=treatment)

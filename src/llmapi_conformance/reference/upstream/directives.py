@@ -16,6 +16,8 @@ MARK = "@upstream"
 
 _MOST_CHUNKS = 100_000
 _MOST_CALLS = 128
+_MOST_SIZES = 64
+_LARGEST_PIECE = 65_536
 _LONGEST_PAUSE_MS = 60_000
 _TOKEN = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
 
@@ -46,6 +48,8 @@ class Directive:
         every: Seconds between deltas.
         delay: Seconds before the first response byte.
         split: The bytes are written in pieces that cut inside characters.
+        pieces: The bytes are written in pieces of these sizes, again from the first one when all were used, also across
+            events: an event may wait for the next one. Not with `split`.
         usage: Exact usage; None: an estimate.
         tool_calls: The answer ends with so many calls.
         arguments: The argument text of each call; None: `{"n":<i>}`.
@@ -75,6 +79,7 @@ class Directive:
     every: float = 0.0
     delay: float = 0.0
     split: bool = False
+    pieces: tuple[int, ...] = ()
     usage: GivenUsage | None = None
     tool_calls: int = 0
     arguments: str | None = None
@@ -153,6 +158,8 @@ def _check_company(values: Mapping[str, Any]) -> None:
         if word in values and not values.keys() & set(companions):
             name = "retry-after" if word == "retry_after" else word
             raise DirectiveError(f"the directive's word {name!r} means nothing without {' or '.join(companions)}")
+    if values.keys() >= {"split", "pieces"}:
+        raise DirectiveError("the bytes are cut in one way, but the directive has split and pieces")
     ends = [word for word in ("error", "cut", "eof") if word in values]
     if len(ends) > 1:
         raise DirectiveError(f"a stream ends in one way, but the directive has {' and '.join(ends)}")
@@ -221,6 +228,13 @@ def _base64_text(value: str | None) -> str:
         raise ValueError("it takes base64url of UTF-8 text") from error
 
 
+def _sizes(value: str | None) -> tuple[int, ...]:
+    parts = _text(value).split(",")
+    if len(parts) > _MOST_SIZES:
+        raise ValueError(f"it takes {_MOST_SIZES} sizes at most")
+    return tuple(_number(1, _LARGEST_PIECE)(part) for part in parts)
+
+
 def _split(value: str | None) -> bool:
     return bool(_choice("utf8")(value))
 
@@ -232,6 +246,7 @@ _READERS: dict[str, Callable[[str | None], object]] = {
     "every": _milliseconds,
     "delay": _milliseconds,
     "split": _split,
+    "pieces": _sizes,
     "usage": _usage,
     "tool_calls": _number(1, _MOST_CALLS),
     "arguments": _base64_text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -102,13 +103,14 @@ class Endpoint:
         vendor = self.vendor or vendor_of(scope)
         request_id = new_id("req_")
         body, complete = await _read_body(receive)
+        parsed = _parsed(body, headers) if complete else None
         entry = self.state.log.add(
-            nonce=find_nonce(body.decode("utf-8", errors="replace")),
+            nonce=_nonce(body, parsed),
             method=scope["method"],
             path=scope["path"],
             protocol=self.protocol,
             headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
-            body=_parsed(body, headers) if complete else None,
+            body=parsed,
         )
         query = QueryParams(scope["query_string"])
         request = Request(self.state, vendor, request_id, headers, query, body, entry, self.state.responses)
@@ -139,6 +141,15 @@ async def _read_body(receive: Receive) -> tuple[bytes, bool]:
 
 def _too_long(request: Request) -> NoReturn:  # noqa: ARG001 - it stands in for an answer
     raise ApiError(413, f"The request body is longer than {BODY_BYTES} bytes.")
+
+
+def _nonce(body: bytes, document: Any) -> str | None:
+    """Return the nonce of a request, its directive spelled with JSON's escapes or without, or None."""
+    text = body.decode("utf-8", errors="replace")
+    if document is not None and "\\u" in text:
+        with contextlib.suppress(RecursionError):
+            return find_nonce(json.dumps(document, ensure_ascii=False))
+    return find_nonce(text)
 
 
 def _parsed(body: bytes, headers: Headers) -> Any:
