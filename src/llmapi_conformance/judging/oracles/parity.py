@@ -53,8 +53,13 @@ def differences_of_answer(one: Exchange, other: Exchange) -> Iterator[Difference
             return  # a stream that adds up to nothing breaks its grammar, which is told elsewhere
         yield Difference("answer", _readable(first), _readable(second))
     elif is_scripted(one) and is_scripted(other):
-        for aspect in (_text, _calls, _end, _counts):
-            yield from aspect(first, second)
+        yield from differences_in(first, second)
+
+
+def differences_in(one: AnyAnswer, other: AnyAnswer) -> Iterator[Difference]:
+    """Text, calls, class of the stop reason and counts, as far as two answers disagree in them."""
+    for aspect in (_text, _calls, _end, _counts):
+        yield from aspect(one, other)
 
 
 def form_of(exchange: Exchange) -> str:
