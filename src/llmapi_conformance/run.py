@@ -31,8 +31,6 @@ from llmapi_conformance.judging.verdicts import (
 from llmapi_conformance.reporting.document import RunFacts, document
 from llmapi_conformance.reporting.events import EventLog
 from llmapi_conformance.reporting.folder import write_reports
-from llmapi_conformance.reporting.html import NAME as REPORT
-from llmapi_conformance.reporting.html import write_report
 from llmapi_conformance.reporting.text import finding_text
 from llmapi_conformance.sending.conductor import Conductor, Setting
 from llmapi_conformance.sending.embedded import Reference, embedded_target, start_reference
@@ -317,10 +315,9 @@ class Run:
             seal=self._seal,
         )
         self.document = document(facts, self.results, exchanges, status)
-        written = self.request.report_dir / "verdicts.json"
-        write_document(written, self.document)
-        page = self.request.report_dir / REPORT
-        write_report(page, self.document, exchanges, verdicts=written, recording=self.recording_path)
+        write_reports(self.request.report_dir, self.document, exchanges, self.recording_path)
+        if self._events is not None:
+            self._events.end(self.document)
         self.close()
         return status
 

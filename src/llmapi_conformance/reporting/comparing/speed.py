@@ -18,8 +18,8 @@ FEWEST = 10
 """Pairs that an operation must have before anything is said of its times."""
 RATIO = 1.5
 """By how much a median must have grown."""
-SECONDS = 0.05
-"""How much longer a median must be: below that it is the noise of a scheduler or a network."""
+SECONDS = 0.1
+"""How much longer a median must be: below that it may be the noise of a busy machine (fifty milliseconds were seen)."""
 CHANCE = 0.001
 """How likely so many slower pairs may be if nothing had changed (sign test, one-sided)."""
 
@@ -83,15 +83,16 @@ def compare_speed(
         if before is not None and _telling(before, after):
             pairs.setdefault((after.operation, after.mode), []).append((before, after))
     enough = {key: found for key, found in pairs.items() if len(found) >= FEWEST}
-    slower = [
-        one
-        for (operation, mode), found in enough.items()
-        for what, times in (("first byte", _first_byte), ("total", _total))
-        if (one := _slower(operation, mode, what, [(times(a), times(b)) for a, b in found]))
-        and one.new >= ratio * one.old
-        and one.new - one.old >= seconds
-        and _chance(one.pairs, one.slower) < CHANCE
-    ]
+    slower: list[Slower] = []
+    for (operation, mode), found in enough.items():
+        told = 0.0
+        for what, times in (("first byte", _first_byte), ("total", _total)):
+            one = _slower(operation, mode, what, [(times(before), times(after)) for before, after in found])
+            grown = one.new - one.old
+            # That the whole takes longer is no news where the first byte came later by as much.
+            if one.new >= ratio * one.old and grown - told >= seconds and _chance(one.pairs, one.slower) < CHANCE:
+                slower.append(one)
+                told = grown
     ordered = sorted(slower, key=lambda one: (one.old - one.new, one.operation, one.mode, one.what))
     return Speeds(tuple(ordered), len(enough), "")
 
