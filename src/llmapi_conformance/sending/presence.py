@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmapi_conformance.target.target import Target
     from llmapi_conformance.wire.http import HttpSender
 
-SILENCES: Final = 8
+SILENCES: Final = 4
 """Requests in a row without an answer after which the gateway is looked at."""
 _PAUSES: Final = (0.0, 1.0, 2.0)
 """Seconds before each look: a gateway that is started anew may need some."""
@@ -37,29 +37,31 @@ class Presence:
         self._keep = keep
         self._silences = 0
         self._looks = 0
-        self._looking = False
+        self._seen = asyncio.Event()
+        self._seen.set()
         self._gone = ""
 
-    def check(self) -> None:
-        """Whether it makes sense to send more.
+    async def ready(self) -> None:
+        """Wait until nobody looks at the gateway: what is sent meanwhile would only be lost.
 
         Raises:
             ScenarioStopped: The gateway was given up.
         """
+        await self._seen.wait()
         if self._gone:
             raise ScenarioStopped(ResultStatus.INCONCLUSIVE, self._gone)
 
     async def saw(self, exchange: Exchange, redactor: Redactor) -> None:
         """Count the silences, and look when there are too many."""
         self._silences = 0 if exchange.answered else self._silences + 1
-        if self._silences >= SILENCES and not self._looking:
+        if self._silences >= SILENCES and self._seen.is_set():
             await self.look(redactor)
 
     async def look(self, redactor: Redactor) -> None:
         """Look until an answer comes or there were enough looks; does nothing where the gateway was given up."""
         if self._gone:
             return
-        self._looking = True
+        self._seen.clear()
         try:
             for pause in _PAUSES:
                 await asyncio.sleep(pause)
@@ -67,9 +69,9 @@ class Presence:
                 if look.answered:
                     self._silences = 0
                     return
+            self._gone = f"the gateway stopped answering ({look.failure})"
         finally:
-            self._looking = False
-        self._gone = f"the gateway stopped answering ({look.failure})"
+            self._seen.set()
 
     async def _look(self, redactor: Redactor) -> Exchange:
         role = next(iter(self._target.roles))
