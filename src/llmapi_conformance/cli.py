@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from llmapi_conformance import __version__
-from llmapi_conformance.commands import clauses, pages, recordings, reference, reports, running
+from llmapi_conformance.commands import clauses, evidence, pages, recordings, reference, reports, running
 
 app = typer.Typer(
     help="Contract tests and conformance suite for LLMAPI and other LLM gateways.",
@@ -27,6 +27,8 @@ for command in (
     reports.badge,
     reports.summary,
     reports.sarif,
+    evidence.verify,
+    evidence.statement,
     reference.reference,
 ):
     app.command()(command)

@@ -23,3 +23,7 @@ class RecordingError(ConformanceError):
 
 class ReportError(ConformanceError):
     """A report can't be read, made or written."""
+
+
+class StatementError(ConformanceError):
+    """A statement about a run can't be made, signed or read."""
