@@ -77,7 +77,7 @@ class Conformance:
         """Let ``-k`` find clause ids, name them in JUnit, and put what looks at every exchange last."""
         for item in items:
             item.extra_keyword_matches.update(clauses_of(item))
-            item.user_properties.extend(("clause", clause) for clause in clauses_of(item))
+            item.user_properties.append(("clauses", " ".join(clauses_of(item))))
         items.sort(key=lambda item: "every_exchange" in getattr(item, "fixturenames", ()))
 
     @pytest.hookimpl(tryfirst=True)
