@@ -58,6 +58,10 @@ _ALL: Final = (
     Variation("V18", "the reason of a refused task stands in error.type", "F9.12: its place was not seen"),
     Variation("V19", "the 404 of a task names the id that was asked for", "F9.10: only literals are fixed"),
     Variation("V20", "heartbeats come at uneven times, other comments between them", "F7.28: about every 15 seconds"),
+    Variation("V21", "task events come two seconds late", "F7.27: when they come is open"),
+    Variation(
+        "V22", "results are addresses in a storage, in a list of texts", "F7.3, F9.12: where they stand was not seen"
+    ),
     Variation("C14", "error messages are worded otherwise; documented literals stay", "F9.10: only literals are fixed"),
 )
 VARIATIONS: Final[Mapping[str, Variation]] = MappingProxyType({variation.name: variation for variation in _ALL})

@@ -102,6 +102,25 @@ def gaps(site: Any) -> tuple[bool, bool]:
     return max(found) < 1.6 * min(found), others
 
 
+def lateness(site: Any) -> float:
+    """Seconds between a task's end and the event of it."""
+    client = Client(site)
+    with client.following() as follower:
+        task_id = client.submit()
+        client.until(task_id)
+        ended = time.monotonic()
+        follower.until(task_id)
+    return time.monotonic() - ended
+
+
+def pictures(site: Any) -> tuple[set[str], str]:
+    client = Client(site)
+    task_id = client.submit()
+    client.until(task_id)
+    task = client.get(f"{TASKS}/{task_id}").json()
+    return {"data", "images"} & set(task), str((task.get("images") or [""])[0])[:8]
+
+
 FULL = {"id", "task_id", "object", "status", "model", "n", "created_at"}
 # variation -> what is observed, and whether it differs so from the plain gateway
 TASKS_SHOWN: dict[str, Any] = {
@@ -132,4 +151,6 @@ TASKS_SHOWN: dict[str, Any] = {
     ),
     "V19": lambda plain, varied: (unknown(plain), unknown(varied)) == ((404, False), (404, True)),
     "V20": lambda plain, varied: (gaps(plain), gaps(varied)) == ((True, False), (False, True)),
+    "V21": lambda plain, varied: lateness(plain) + 1 < lateness(varied),
+    "V22": lambda plain, varied: (pictures(plain), pictures(varied)) == (({"data"}, ""), ({"images"}, "https://")),
 }

@@ -14,6 +14,7 @@ from llmapi_conformance.reference.gateway.edge_tasks import (
     bad,
     changing_events,
     changing_task_answers,
+    changing_tasks,
     good,
     is_events,
     key_in,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     Wrapper = Callable[[ASGIApp, Core], ASGIApp]
 
 _SOON_SECONDS: Final = 0.1
+_LATE_SECONDS: Final = 2.0
 # How long each heartbeat lets wait, as a part of the interval.
 _PAUSES: Final = (0.5, 1.5, 1.0, 0.7, 1.3)
 _STILL_HERE: Final = Comment("still here")
@@ -155,6 +157,44 @@ async def _beat(send: Send, interval: float) -> None:
             await send({"type": "http.response.body", "body": comment.encode(), "more_body": True})
 
 
+def _late_events(app: ASGIApp, _core: Core) -> ASGIApp:
+    """V21."""
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        if operation(scope) != "events":
+            await app(scope, receive, send)
+            return
+        loop = asyncio.get_running_loop()
+        due: asyncio.Queue[tuple[float, Message]] = asyncio.Queue()
+
+        async def tell() -> None:
+            while True:
+                moment, message = await due.get()
+                await asyncio.sleep(moment - loop.time())
+                await send(message)
+
+        async def put_off(message: Message) -> None:
+            if b"event: " in message.get("body", b""):
+                due.put_nowait((loop.time() + _LATE_SECONDS, message))
+            else:
+                await send(message)
+
+        telling = asyncio.create_task(tell())
+        try:
+            await app(scope, receive, put_off)
+        finally:
+            telling.cancel()
+
+    return late
+
+
+def _stored(task: dict[str, Any]) -> None:
+    """V22."""
+    if task.get("status") == "succeeded":
+        kept = range(len(task.pop("data", ())))
+        task["images"] = [f"https://pictures.example/{task['id']}/{number}.png?signature=1" for number in kept]
+
+
 def _answers(change: Callable[[Seen, Whole], None], *operations: str, status: Callable[[int], bool]) -> Wrapper:
     return lambda app, _core: changing_answers(app, when(*operations, status=status), change)
 
@@ -171,4 +211,6 @@ VARIATIONS: Final[dict[str, Wrapper]] = {
     "V18": _answers(_reason_as_type, "submit", status=bad),
     "V19": _answers(_naming_the_id, "detail", "cancel", status=bad),
     "V20": _irregular,
+    "V21": _late_events,
+    "V22": lambda app, _core: changing_tasks(app, _stored),
 }
