@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -225,6 +227,43 @@ def test_a_restart_loses_no_task(house: Any, tmp_path: Path) -> None:
         assert client.status(canceled) == "canceled"
         assert len(second.upstream_saw(token)) == 5
         assert client.booked()[0] == 3
+
+
+def test_a_gateway_that_is_killed_loses_no_task(house: Any, tmp_path: Path) -> None:
+    file, left = tmp_path / "tasks.sqlite", tmp_path / "left"
+    tasks = TaskSettings(store=str(file), running=1, timeout_seconds=5)
+    token = fresh("killed")
+    with house.standing(tasks=tasks) as first:
+        keys = dict(first.gateway.keys)
+        client = Client(first, keys[BATCH])
+        done = client.ended("@upstream usage=1,1\ndone")
+        ids = [client.submit(f"@upstream hold-until={token} nonce={token}\n{name}") for name in "ab"]
+        client.until(ids[0], "running")
+        # What the files hold at this moment is what a killed process leaves.
+        left.mkdir()
+        for part in tmp_path.glob("tasks.sqlite*"):
+            shutil.copy(part, left)
+        assert (left / "tasks.sqlite-wal").stat().st_size > 0
+        first.release(token)
+        for task_id in ids:
+            client.until(task_id)
+    tasks = replace(tasks, store=str(left / "tasks.sqlite"))
+    with house.standing(tasks=tasks, secrets=keys) as second:
+        client = Client(second, keys[BATCH])
+        assert client.read(done["id"]) == done
+        assert [client.until(task_id)["status"] for task_id in ids] == ["succeeded"] * 2
+        assert client.booked()[0] == 2
+
+
+def test_a_file_that_is_no_store_is_refused_and_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "tasks.sqlite"
+    file.write_bytes(b"not a database" * 100)
+    opened = sqlite3.connect(file)
+    monkeypatch.setattr(sqlite3, "connect", lambda *_, **__: opened)
+    with pytest.raises(sqlite3.DatabaseError):
+        TaskStore(str(file))
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened.execute("SELECT 1")
 
 
 def test_tasks_of_keys_that_are_gone_wait_in_the_store(house: Any, tmp_path: Path) -> None:
