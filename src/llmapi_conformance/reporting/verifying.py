@@ -83,7 +83,8 @@ def _folder(path: Path, public_key: Path | None) -> Iterator[Said]:
 
 def _file(path: Path, public_key: Path | None) -> Iterator[Said]:
     try:
-        first = path.open("rb").readline(1 << 16)
+        with path.open("rb") as file:
+            first = file.readline(1 << 16)
     except OSError as error:
         yield Said(path, State.UNUSABLE, f"cannot be read: {error.strerror}")
         return
