@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmapi_conformance.errors import RecordingError
@@ -34,6 +34,8 @@ def lines() -> tuple[bytes, ...]:
 
 
 LINES = 8
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Files are written and read; a busy machine takes its time."""
 PLACES = st.integers(0, LINES - 1)
 
 
@@ -65,6 +67,7 @@ def test_the_recording_that_is_tampered_with_below_is_whole() -> None:
     assert read(whole()).records == LINES
 
 
+@UNHURRIED
 @given(st.data())
 def test_any_byte_that_is_changed_is_found(data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(whole()) - 1))
@@ -72,6 +75,7 @@ def test_any_byte_that_is_changed_is_found(data: st.DataObject) -> None:
     assert flaws(whole()[:place] + bytes([other]) + whole()[place + 1 :])
 
 
+@UNHURRIED
 @given(st.data())
 def test_any_byte_that_is_added_or_taken_out_is_found(data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(whole())))
@@ -80,11 +84,13 @@ def test_any_byte_that_is_added_or_taken_out_is_found(data: st.DataObject) -> No
     assert flaws(whole()[: end - 1] + whole()[end:])
 
 
+@UNHURRIED
 @given(st.integers(0, len(whole()) - 1))
 def test_a_recording_that_is_torn_anywhere_is_found(end: int) -> None:
     assert flaws(whole()[:end])
 
 
+@UNHURRIED
 @given(PLACES)
 def test_a_line_that_is_removed_is_found_where_it_stood(place: int) -> None:
     found = flaws(b"".join(line for number, line in enumerate(lines()) if number != place))
@@ -96,6 +102,7 @@ def test_a_line_that_is_removed_is_found_where_it_stood(place: int) -> None:
         assert f"record {place + 1} was removed before line {place + 1}" in found
 
 
+@UNHURRIED
 @given(PLACES, st.integers(1, LINES))
 def test_a_line_that_stands_twice_is_found_where_it_was_put(place: int, to: int) -> None:
     copied = [*lines()[:to], lines()[place], *lines()[to:]]
@@ -103,6 +110,7 @@ def test_a_line_that_stands_twice_is_found_where_it_was_put(place: int, to: int)
     assert f"line {known} was inserted: record {place + 1} is there already" in flaws(b"".join(copied))
 
 
+@UNHURRIED
 @given(st.permutations(range(1, LINES)).filter(lambda order: order != sorted(order)))
 def test_lines_in_another_order_are_found(order: list[int]) -> None:
     found = flaws(b"".join(lines()[number] for number in (0, *order)))
@@ -110,6 +118,7 @@ def test_lines_in_another_order_are_found(order: list[int]) -> None:
     assert not any("removed" in sentence or "inserted" in sentence for sentence in found)
 
 
+@UNHURRIED
 @given(PLACES.filter(lambda place: place < LINES - 1), st.sampled_from(["label", "reason", "tool_version"]))
 def test_a_record_that_is_sealed_anew_by_itself_is_found_where_it_stands(place: int, name: str) -> None:
     altered = [*lines()]
@@ -119,6 +128,7 @@ def test_a_record_that_is_sealed_anew_by_itself_is_found_where_it_stands(place: 
     )
 
 
+@UNHURRIED
 @given(st.integers(1, LINES - 1), st.booleans())
 def test_a_record_of_somebody_elses_that_is_put_in_is_found(place: int, numbered: bool) -> None:  # noqa: FBT001 - drawn
     strange = {"record": "exchange", "id": "x"}
@@ -128,6 +138,7 @@ def test_a_record_of_somebody_elses_that_is_put_in_is_found(place: int, numbered
     assert any("was inserted" in sentence for sentence in found)
 
 
+@UNHURRIED
 @given(st.integers(2, LINES - 2), st.integers(1, 3))
 def test_a_line_that_was_altered_is_not_told_as_removed_but_one_beside_it_is(place: int, more: int) -> None:
     altered = [*lines()]
