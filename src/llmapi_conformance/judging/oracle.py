@@ -33,12 +33,14 @@ class Deviation:
         observed: What was there instead.
         span: Offsets (start, end) of the telling bytes in the response body, when there are any.
         exchange: The exchange that shows it, where an oracle looks at several; the first one otherwise.
+        reduced: Whether its request was made as short as it can be: of several that show the same, a report has this.
     """
 
     expected: str
     observed: str
     span: tuple[int, int] | None = None
     exchange: Exchange | None = None
+    reduced: bool = False
 
     def __post_init__(self) -> None:
         """What a gateway said goes into reports: a lone surrogate from its JSON is written as its escape."""

@@ -226,7 +226,7 @@ def _findings(clause: Clause, checks: list[Check], terms: Terms) -> tuple[Findin
 
 
 def _finding(shown: dict[str, tuple[str, Observed]], verdict: Verdict) -> Finding:
-    first, *others = sorted(shown)
+    first, *others = sorted(shown, key=lambda name: (not shown[name][1].deviation.reduced, name))
     check, found = shown[first]
     deviation = found.deviation
     return Finding(
