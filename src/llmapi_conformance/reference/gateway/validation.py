@@ -35,14 +35,20 @@ def check_messages(body: dict[str, Any], *, counting: bool = False) -> None:
     check_number(body, "temperature", _MESSAGES_TEMPERATURE)
     check_number(body, "top_p", 1.0)
     check_objects(body, "tools")
-    for name in ("tool_choice", "metadata", "thinking"):
-        if not isinstance(body.get(name), dict | None):
-            raise wrong_field(name, "must be an object")
+    _check_message_objects(body)
     check_strings(body.get("stop_sequences"), "stop_sequences")
     for index, tool in enumerate(body.get("tools") or []):
         check_text(tool.get("name"), f"tools.{index}.name")
         if tool.get("type") in (None, "custom") and not isinstance(tool.get("input_schema"), dict):
             raise wrong_field(f"tools.{index}.input_schema", "must be an object")
+
+
+def _check_message_objects(body: dict[str, Any]) -> None:
+    for name in ("tool_choice", "metadata", "thinking"):
+        if not isinstance(body.get(name), dict | None):
+            raise wrong_field(name, "must be an object")
+    if not isinstance((body.get("metadata") or {}).get("user_id"), str | None):
+        raise wrong_field("metadata.user_id", "must be a string")
 
 
 def check_chat(body: dict[str, Any]) -> None:
