@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from llmapi_conformance.contract.bounds import bounds
-from llmapi_conformance.contract.operations import load_operations
+from llmapi_conformance.contract.contract import load_contract
 from llmapi_conformance.generating.forms import form_of
 from llmapi_conformance.tree import tree
 
@@ -46,7 +46,7 @@ def bound_cases(order: Order) -> Iterator[Case]:
 
     Members that the sample lacks are added; elements of arrays that it lacks are not.
     """
-    operation = next(one for one in load_operations(tree() / "specs") if one.id == order.operation)
+    operation = next(one for one in load_contract(tree()).operations if one.id == order.operation)
     standard = operation.alias_of or operation.id
     for bound in bounds().of(standard):
         for value, told in _values(bound):

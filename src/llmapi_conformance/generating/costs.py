@@ -27,16 +27,17 @@ _NUMBERS: Final = frozenset({"n", "candidateCount"})
 
 def allowance(order: Order) -> int:
     """Output tokens that the cases of an order may cost together."""
-    return order.count * each(order.sample)
+    return order.count * each(order.sample.tokens)
 
 
-def each(sample: Case) -> int:
-    """Output tokens that one case may cost in the mean; none where the operation costs none."""
-    return max(EACH, 2 * sample.tokens) if sample.tokens else 0
+def each(sample: int) -> int:
+    """Output tokens that one case may cost in the mean where the sample costs so many; none where it costs none."""
+    return max(EACH, 2 * sample) if sample else 0
 
 
-def bounded(case: Case, sample: Case) -> Case:
+def bounded(case: Case, order: Order) -> Case:
     """The case with a limit that an account can bear, and with what its answer then costs at most."""
+    sample = order.sample
     if not sample.tokens:
         return replace(case, tokens=0)
     try:
@@ -51,14 +52,14 @@ def bounded(case: Case, sample: Case) -> Case:
             holder[name], lowered = MOST_TOKENS, True
     if lowered:
         case = replace(case, body=json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
-    return replace(case, tokens=_tokens(document, sample))
+    return replace(case, tokens=_tokens(document, order))
 
 
-def _tokens(document: dict[str, Any], sample: Case) -> int:
+def _tokens(document: dict[str, Any], order: Order) -> int:
     """What an answer costs at most; nonsense in the place of a limit is refused, or limits nothing."""
-    known = list(_members(json.loads(sample.body), _LIMITS))
+    known = list(_members(order.document or {}, _LIMITS))
     limits = [holder[name] for holder, name in _members(document, _LIMITS) if 0 < holder[name] <= MOST_TOKENS]
-    limit = max(limits) if limits else UNLIMITED if known else sample.tokens
+    limit = max(limits) if limits else UNLIMITED if known else order.sample.tokens
     numbers = [holder[name] for holder, name in _members(document, _NUMBERS) if 0 < holder[name] < ABSURD]
     return int(limit * max(numbers, default=1))
 

@@ -63,10 +63,12 @@ def mutation_cases(order: Order) -> Iterator[Case]:
 
 
 def _mutate(document: dict[str, Any], chance: random.Random) -> str:
-    """Change one place of a document, and say how."""
-    holder, key = chance.choice(list(_places(document)))
-    mutation = chance.choice(_MUTATIONS)
-    return mutation(holder, key, chance)
+    """Change one place of a document, and say how; what has lost all its members gets one."""
+    places = list(_places(document))
+    if not places:
+        return _added(document, "", chance)
+    holder, key = chance.choice(places)
+    return chance.choice(_MUTATIONS)(holder, key, chance)
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -44,7 +44,7 @@ def sample(order: Order, makers: Sequence[Maker]) -> list[Case]:
     seen = {order.sample.id}
     for make in makers:
         for made in make(order):
-            case = bounded(made, order.sample)
+            case = bounded(made, order)
             if case.id not in seen and (not order.families or case.family in order.families):
                 seen.add(case.id)
                 families.setdefault(case.family, {}).setdefault(case.where, []).append(case)

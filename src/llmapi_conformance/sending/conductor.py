@@ -393,7 +393,9 @@ class Conductor:
     async def _request(self, instance: Instance, step: int) -> AsyncIterator[None]:
         """Hold what a request of this instance needs, and count it."""
         lane = "shared" if (instance.key, instance.role) in self._own_keys else instance.scenario.lane
-        async with self._lanes.request(lane, self._gate_keys(instance), step):
+        # The cases of an operation go side by side: none of them is further along than what others begin with.
+        progress = 0 if instance.scenario.generated else step
+        async with self._lanes.request(lane, self._gate_keys(instance), progress):
             await self._presence.ready()
             self.budget.spend(instance.key)
             yield
