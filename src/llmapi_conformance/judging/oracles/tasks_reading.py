@@ -56,14 +56,7 @@ def the_detail_is_what_the_events_carry(
     stream: Exchange, submitted: Exchange, readings: Sequence[Exchange]
 ) -> Judgement:
     """Once it has ended, detail and last event are the same task in the same state, in all shown members (F7.19)."""
-    heard, read = _both_ends(stream, submitted, readings)
-    if heard is None or read is None:
-        return
-    yield Examined("task that ended, in both views")
-    for name in task_contract().members:
-        if not same_json(heard.task.get(name), read.task.get(name)):
-            yield _differs(name, heard, read)
-            return
+    yield from _alike(stream, submitted, readings, task_contract().members)
 
 
 @oracle("TASK-D08")
@@ -71,15 +64,7 @@ def the_detail_holds_what_the_last_event_holds(
     stream: Exchange, submitted: Exchange, readings: Sequence[Exchange]
 ) -> Judgement:
     """Member by member, results and errors too; not the wording, nor the query of an address, a signature (F7.19)."""
-    heard, read = _both_ends(stream, submitted, readings)
-    if heard is None or read is None:
-        return
-    yield Examined("task that ended, in both views")
-    for name in sorted(heard.task.keys() | read.task.keys()):
-        # Null against absent is no difference.
-        if not same_json(_essence(heard.task.get(name)), _essence(read.task.get(name))):
-            yield _differs(name, heard, read)
-            return
+    yield from _alike(stream, submitted, readings)
 
 
 @oracle("TASK-D05")
@@ -129,13 +114,22 @@ def _can_be_read(submitted: Exchange, readings: Sequence[Exchange], when: str) -
             yield Deviation(f"task {found} {when}", _answer(one), exchange=one)
 
 
-def _both_ends(
-    stream: Exchange, submitted: Exchange, readings: Sequence[Exchange]
-) -> tuple[Sight | None, Sight | None]:
-    """The first event and the first detail that show a final state of the task, each ``None`` when there is none."""
+def _alike(stream: Exchange, submitted: Exchange, readings: Sequence[Exchange], exact: Sequence[str] = ()) -> Judgement:
+    """Judge that the first event and the first detail of the end agree: in these members exactly, or in all in essence.
+
+    Null against absent is no difference.
+    """
     found = submitted_id(submitted)
-    heard = heard_view(stream, found) if found else ()
-    return next((sight for sight in heard if sight.final), None), _end(readings)
+    told = heard_view(stream, found) if found else ()
+    heard, read = next((sight for sight in told if sight.final), None), _end(readings)
+    if heard is None or read is None:
+        return
+    yield Examined("task that ended, in both views")
+    for name in exact or sorted(heard.task.keys() | read.task.keys()):
+        pair = [sight.task.get(name) for sight in (heard, read)]
+        if not same_json(*(pair if exact else map(_essence, pair))):
+            yield _differs(name, heard, read)
+            return
 
 
 def _end(readings: Sequence[Exchange]) -> Sight | None:
