@@ -24,6 +24,7 @@ for command in (
     recordings.har,
     pages.report,
     reports.compare,
+    reports.matrix,
     reports.badge,
     reports.summary,
     reports.sarif,

@@ -18,6 +18,7 @@ from llmapi_conformance.reporting.comparing import Speeds, compare_speed
 from llmapi_conformance.reporting.comparing import compare as compare_runs
 from llmapi_conformance.reporting.comparing.speed import RATIO, SECONDS
 from llmapi_conformance.reporting.comparing.words import comparison_json, comparison_markdown, comparison_text
+from llmapi_conformance.reporting.matrix import matrix_html, matrix_markdown, matrix_of
 from llmapi_conformance.reporting.past import PastRun, load_run, write_text
 from llmapi_conformance.reporting.sarif import sarif_log
 from llmapi_conformance.reporting.summary import summary_markdown
@@ -68,6 +69,21 @@ def compare(
         text = comparison_markdown(difference) if form is Format.MARKDOWN else comparison_text(difference)
     _put(text, output)
     raise typer.Exit(difference.status)
+
+
+@plainly
+def matrix(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs: their folders, or their verdicts.json.")],
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder for matrix.html and matrix.md.")
+    ],
+) -> None:
+    """Put many runs side by side: clause by run, with links to the report of each run."""
+    made = matrix_of([load_run(path) for path in runs], output)
+    for name, text in (("matrix.html", matrix_html(made)), ("matrix.md", matrix_markdown(made))):
+        write_text(output / name, text)
+        typer.echo(str(output / name))
 
 
 @plainly

@@ -134,7 +134,8 @@ def read_run(file: Path, document: Mapping[str, Any]) -> PastRun:
         started_at = datetime.fromisoformat(document["started_at"])
         clauses = {one.id: one for one in map(_clause, document["clauses"])}
         run = PastRun(file, document, started_at, clauses)
-        _ = (document["target"]["name"], document["tool"]["version"], document["profile"], document["contract"])
+        _ = (document["target"]["name"], document["tool"]["version"], document["profile"])
+        _ = (document["contract"], document["headline"], document["figures"]["verdicts"])
         _ = (run.status, run.keyword, run.problems, dict(document["figures"]["surfaces"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReportError(
