@@ -13,6 +13,7 @@ from llmapi_conformance.evidence.exchange import Chunk, Ending, Exchange, Header
 from llmapi_conformance.evidence.tasks import CLEANUP, Holder, SubmittedTask, submitted_tasks
 
 ROLE = "image:batch"
+LONE = "\ud800"
 TASKS = "/v1/images/tasks"
 
 
@@ -213,3 +214,11 @@ def test_only_what_the_clean_up_cancelled_was_cancelled_at_the_end() -> None:
     found = submitted_tasks(story.told)
     assert found.cancelled_at_end == 1
     assert [task.id for task in found.left] == ["c"]
+
+
+def test_what_can_not_be_written_is_neither_an_id_nor_a_state() -> None:
+    story = Story()
+    story.add("submitImageTask", "POST", TASKS, {"id": LONE, "status": "queued"}, status=202)
+    assert submitted_tasks(story.told).tasks == ()
+    story.add("submitImageTask", "POST", TASKS, {"id": LONE, "task_id": "a", "status": LONE}, status=202)
+    assert submitted_tasks(story.told).tasks == (SubmittedTask("a", Holder(ROLE)),)

@@ -248,3 +248,26 @@ def test_no_scenario_may_take_the_name() -> None:
 
     with pytest.raises(ValueError, match="rename the scenario"):
         registered(surface="tasks", role=ROLE)(cleanup)
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a b", "x HTTP/1.1\r\nX-Injected: yes\r\n\r\n", "../../v1/models", "é"])
+def test_an_id_of_any_characters_stays_within_its_path(path: Path, name: str) -> None:
+    seen: list[Asked] = []
+
+    async def handle(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        seen.append(asked)
+        body = {"id": name, "status": "canceled" if len(seen) > 2 else "queued"}
+        writer.write(answer(202 if asked.path == TASKS else 200, body))
+
+    async def reads(session: Session) -> None:
+        made = await session.post(TASKS, json={}, expect="any")
+        await session.get(f"{TASKS}/{made.json['id']}", expect="any")
+
+    with running(handle) as url, conducting(path, target_at(url)) as conductor:
+        instance = instance_of(reads)
+        conductor.begin(Plan((Step(instance, ""),)))
+        conductor.wait()
+        conductor.sweep()
+        assert conductor.result(instance).status is ResultStatus.DONE
+    assert len(seen) >= 2
+    assert all(one.path.startswith(TASKS) and one.path.isascii() and "x-injected" not in one.headers for one in seen)

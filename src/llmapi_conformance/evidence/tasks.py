@@ -22,6 +22,7 @@ _READING: Final = frozenset({"getImageTask", "getImageTaskAlias"})
 _CANCELLING: Final = frozenset({"cancelImageTask", "cancelImageTaskAlias"})
 _LISTING: Final = frozenset({"listImageTasks"})
 _TELLING: Final = frozenset({"streamImageTaskEvents", "streamImageTaskEventsAlias"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _KEY = re.compile(r"\[\[key:([a-z]+:[a-z]+(?:\+[a-z_]+)*)(:own)?[^\]]*\]\]")
 
 
@@ -176,16 +177,21 @@ def _sightings(exchange: Exchange) -> Iterator[tuple[float, str, str]]:
 
 
 def _states(value: Any, at: float) -> Iterator[tuple[float, str, str]]:
-    name, state = _id_of(value), value.get("status") if isinstance(value, Mapping) else None
-    if name and isinstance(state, str) and state:
+    name, state = _id_of(value), _text(value.get("status") if isinstance(value, Mapping) else None)
+    if name and state:
         yield at, name, state
 
 
 def _id_of(value: Any) -> str:
     if not isinstance(value, Mapping):
         return ""
-    names = (value.get(member) for member in ("id", "task_id"))
-    return next((name for name in names if isinstance(name, str) and name), "")
+    names = (_text(value.get(member)) for member in ("id", "task_id"))
+    return next(filter(None, names), "")
+
+
+def _text(value: Any) -> str:
+    """A text that can be sent and written, empty for anything else: JSON may hold lone surrogates."""
+    return value if isinstance(value, str) and not _SURROGATE.search(value) else ""
 
 
 def _id_in_path(exchange: Exchange) -> str:

@@ -29,6 +29,7 @@ SocketScript = Callable[["SocketSession"], Awaitable[None]]
 _TRANSIENT = {"success": frozenset({429, 502, 503, 504}), "refusal": frozenset({429}), "any": frozenset[int]()}
 _TRY_AGAIN_LATER = 1013  # registered with IANA for WebSocket close codes
 _UNSET: Any = object()
+_PLAIN = bytes(range(0x21, 0x7F))
 UPSTREAM_DEADLINE = 5.0
 """Seconds until the upstream's log must show what a scenario waits for."""
 
@@ -284,7 +285,7 @@ class Session:
             body = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
             if not any(name.lower() == "content-type" for name, _ in listed):
                 listed.append(("Content-Type", "application/json"))
-        target = path + ("?" + urlencode(query, quote_via=quote) if query else "")
+        target = _on_one_line(path) + ("?" + urlencode(query, quote_via=quote) if query else "")
         return await self._send(
             Outgoing(
                 method,
@@ -370,7 +371,7 @@ class Session:
             BudgetExceeded: A request or turn would break a limit; it was not sent.
         """
         listed = tuple(headers.items() if isinstance(headers, Mapping) else headers)
-        target = path + ("?" + urlencode(query, quote_via=quote) if query else "")
+        target = _on_one_line(path) + ("?" + urlencode(query, quote_via=quote) if query else "")
         outgoing = Outgoing(
             "GET",
             target,
@@ -425,7 +426,14 @@ class Session:
         if not any(name.lower() == "accept" for name, _ in listed):
             listed.insert(0, ("Accept", "text/event-stream"))
         outgoing = Outgoing(
-            "GET", path, tuple(listed), b"", self._auth(auth), operation=operation, label=label, listens=True
+            "GET",
+            _on_one_line(path),
+            tuple(listed),
+            b"",
+            self._auth(auth),
+            operation=operation,
+            label=label,
+            listens=True,
         )
         self._step += 1
         step, attempt = self._step, 1
@@ -499,6 +507,11 @@ class Session:
         if reason and not await self._gateway.pause_before_retry(attempt, exchange):
             raise ScenarioStopped(ResultStatus.INCONCLUSIVE, f"{reason} (attempt {attempt})")
         return bool(reason)
+
+
+def _on_one_line(path: str) -> str:
+    """A path in which whatever would end the request line or the path is escaped: an id in it may be the gateway's."""
+    return quote(path, safe=_PLAIN, errors="surrogatepass")
 
 
 def _transient(exchange: Exchange, expect: Expect) -> str:
