@@ -166,7 +166,7 @@ def _clause(data: Mapping[str, Any]) -> PastClause:
 
 def _missing(path: Path, file: Path) -> str:
     recording = file.with_name("recording.jsonl")
-    if recording.is_file():
+    if file.name == "verdicts.json" and recording.is_file():
         return (
             f"{path} has no verdicts.json, the run died: 'llmapi-conformance judge {recording}' says what its "
             "recording shows."
