@@ -40,7 +40,7 @@ def report_page(
         {
             "view": view_of(document, by_id, _limits(document["profile"])),
             "document": document,
-            "recorded": len(by_id),
+            "recorded": sum(not one.of_our_upstream for one in by_id.values()),
             "files": list(files),
             "opening": opening,
         }

@@ -20,6 +20,11 @@ LONGEST_MARK: Final = 2_048
 _BINARY_PART: Final = 16
 """Of binary data a sixteenth is shown: three characters in hexadecimal take the place of one."""
 _LINE: Final = 16
+"""Bytes in a line of hexadecimal."""
+_ROOM: Final = 160
+"""Bytes next to the telling ones, where only these are shown."""
+_LINES: Final = 6
+"""Lines of them."""
 
 Span = tuple[int, int]
 
@@ -59,12 +64,35 @@ def around(data: bytes, span: Span) -> tuple[Piece, ...]:
     """The telling bytes and what stands next to them."""
     start, end = min(span[0], len(data)), min(max(span), len(data))
     binary = is_binary(data)
-    room = _LINE if binary else 160
+    room = _LINE if binary else _ROOM
     first, last = max(0, start - room), min(len(data), end + room)
     if not binary:
-        first, last = _border(data, first, -1), _border(data, last, 1)
+        first, last = (
+            _border(data, _lines_before(data, first, start), -1),
+            _border(data, _lines_after(data, end, last), 1),
+        )
     kept = [(first, last)] if end - start <= LONGEST_MARK // 2 else [(first, start + room), (end - room, last)]
     return tuple(_with_cuts(data, kept, (start, end), binary=binary, ends=False))
+
+
+def _lines_before(data: bytes, first: int, start: int) -> int:
+    """Where to begin so that few lines stand before the start."""
+    for _ in range(_LINES):
+        line_feed = data.rfind(b"\n", first, start)
+        if line_feed < 0:
+            return first
+        start = line_feed
+    return start + 1
+
+
+def _lines_after(data: bytes, end: int, last: int) -> int:
+    """Where to end so that few lines stand behind the end."""
+    for _ in range(_LINES):
+        line_feed = data.find(b"\n", end, last)
+        if line_feed < 0:
+            return last
+        end = line_feed + 1
+    return end
 
 
 def is_binary(data: bytes) -> bool:
@@ -133,7 +161,8 @@ def _hexadecimal(data: bytes, start: int, end: int, mark: Span | None) -> Iterat
         line = data[offset : offset + _LINE]
         shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in line)
         marked = mark is not None and mark[0] < offset + len(line) and max(mark[1], mark[0] + 1) > offset
-        yield Piece("mark" if marked else "text", f"{offset:08x}  {line.hex(' '):<{_LINE * 3}} {shown}\n")
+        yield Piece("mark" if marked else "text", f"{offset:06x} {line.hex(' ', 2):<{_LINE * 5 // 2}}{shown}")
+        yield Piece("text", "\n")
 
 
 def _text(data: bytes) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
+from typing import Final
 
 from markupsafe import Markup, escape
+
+_NOT_PLAIN: Final = re.compile(r"[^\n\x20-\x7e]+")
+"""What has to be looked at, after ``escape``: all that is neither ASCII that can be seen nor a line feed."""
 
 
 def shown(text: str) -> Markup:
@@ -16,11 +21,7 @@ def shown(text: str) -> Markup:
     """
     if text.isprintable():
         return escape(text)
-    parts = []
-    for plain, characters in groupby(text, _is_plain):
-        part = "".join(characters)
-        parts.append(str(escape(part)) if plain else f"<i>{escape(part.encode('unicode_escape').decode())}</i>")
-    return Markup("".join(parts))  # noqa: S704 - every part was escaped
+    return Markup(_NOT_PLAIN.sub(_with_escapes, str(escape(text))))  # noqa: S704 - it was escaped
 
 
 def marked(text: str) -> Markup:
@@ -43,5 +44,9 @@ def weight(text: str) -> int:
     return len(text) if text.isascii() and text.isprintable() else len(shown(text))
 
 
-def _is_plain(character: str) -> bool:
-    return character == "\n" or character.isprintable()
+def _with_escapes(strange: re.Match[str]) -> str:
+    parts = []
+    for printable, characters in groupby(strange[0], str.isprintable):
+        part = "".join(characters)
+        parts.append(part if printable else f"<i>{part.encode('unicode_escape').decode()}</i>")
+    return "".join(parts)

@@ -42,9 +42,10 @@ def render(context: Mapping[str, Any]) -> str:
         policy=_policy(style, script),
         colour=_COLOURS[context["view"].document["headline"]],
     )
-    # The size is said at the end, where the text before it is known.
-    kilobytes = -(-len(page.encode()) // 1_000)
-    return page + environment.get_template("end.html.j2").render(size=f"{kilobytes:,} kB", script=script)
+    # The size is said at the end, where the rest is known; it is right to the kilobyte.
+    end = environment.get_template("end.html.j2")
+    length = len(page.encode()) + len(end.render(size="1,000 kB", script=script).encode())
+    return page + end.render(size=f"{round(length / 1_000):,} kB", script=script)
 
 
 def _policy(style: str, script: str) -> str:

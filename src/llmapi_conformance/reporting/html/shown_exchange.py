@@ -169,8 +169,7 @@ def copied(command: str) -> tuple[str, bool]:
     their own, so they are written as escapes.
     """
     harmless = "".join(
-        one if one in "\n\t" or not (ord(one) < 0x20 or 0x7F <= ord(one) < 0xA0) else f"\\x{ord(one):02x}"
-        for one in command
+        f"\\x{ord(one):02x}" if (one < " " and one not in "\n\t") or one == "\x7f" else one for one in command
     )
     return harmless, harmless != command
 
@@ -178,7 +177,6 @@ def copied(command: str) -> tuple[str, bool]:
 def _facts(exchange: Exchange) -> tuple[tuple[str, str], ...]:
     response = exchange.response
     facts = [
-        ("exchange", exchange.id),
         ("what it is", exchange.label),
         ("operation", exchange.operation or "none that is documented"),
         ("mode", exchange.mode),

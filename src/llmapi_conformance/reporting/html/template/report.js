@@ -41,6 +41,10 @@
       const all = $(part).querySelectorAll(".item").length;
       $(part).querySelector(".nothing").hidden = !all || Boolean($(part).querySelector(".item:not([hidden])"));
     }
+    for (const reason of document.querySelectorAll(".reason")) {
+      for (const id of reason.querySelectorAll("li")) id.hidden = Boolean($(id.textContent)?.hidden);
+      reason.hidden = !reason.querySelector("li:not([hidden])");
+    }
     const rows = items.filter((item) => item.localName === "tr"), seen = rows.filter((item) => !item.hidden);
     const words = active ? `${seen.length} of ${rows.length} clauses` : `${rows.length} clauses`;
     $("state").textContent = words;
@@ -84,6 +88,7 @@
       return;
     }
     if (place.closest("[hidden]")) take(new URLSearchParams());
+    keep();
     opened(place);
     place.scrollIntoView();
     if (place.matches(".item")) place.querySelector("summary").focus({ preventScroll: true });
@@ -91,11 +96,16 @@
 
   // An exchange stands in the page once; where another finding shows it, it is copied when it is asked for.
   document.addEventListener("toggle", (event) => {
-    const there = event.target.dataset?.standsAt;
-    if (!there || !event.target.open) return;
-    const copy = $(there).querySelector(".inside").cloneNode(true);
-    event.target.querySelector(".inside").replaceWith(copy);
-    delete event.target.dataset.standsAt;
+    const here = event.target;
+    if (!here.open || !here.matches("details.exchange")) return;
+    if (here.dataset.standsAt) {
+      here.querySelector(".inside").replaceWith($(here.dataset.standsAt).querySelector(".inside").cloneNode(true));
+      delete here.dataset.standsAt;
+    }
+    for (const mark of here.querySelectorAll(".bytes mark")) {
+      const box = mark.closest(".bytes");
+      box.scrollTop += mark.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 3;
+    }
   }, true);
 
   const copy = async (button) => {
@@ -197,7 +207,7 @@
   // What is folded is printed where it matters, also by browsers that can't unfold by style.
   let folded = [];
   addEventListener("beforeprint", () => {
-    folded = [...document.querySelectorAll("details.print, article details")].filter((one) => !one.open && !one.closest("[hidden]"));
+    folded = [...document.querySelectorAll("details.print, details.exchange, details.also")].filter((one) => !one.open && !one.closest("[hidden]"));
     for (const one of folded) one.open = true;
   });
   addEventListener("afterprint", () => { for (const one of folded) one.open = false; });
