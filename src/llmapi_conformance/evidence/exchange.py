@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from llmapi_conformance.evidence.nesting import is_too_deep
 from llmapi_conformance.evidence.sse import EventStream, parse_event_stream
+from llmapi_conformance.evidence.unpacking import plain_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,8 +79,8 @@ class Request:
 
     @property
     def json(self) -> Any:
-        """The body as JSON, or ``NOT_JSON``."""
-        return decode_json(self.body)
+        """The body as JSON, without the framing and coding that its headers name; or ``NOT_JSON``."""
+        return decode_json(plain_body(self.headers, self.body))
 
 
 @dataclass(frozen=True, slots=True)

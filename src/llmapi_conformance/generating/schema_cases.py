@@ -19,9 +19,12 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.core import NotSet
 
+from llmapi_conformance.contract.contract import load_contract
+from llmapi_conformance.contract.operations import match_operation
 from llmapi_conformance.generating.description import JSON, Described, described, document_for
 from llmapi_conformance.generating.promises import promise_of_document, promise_of_query
 from llmapi_conformance.generating.shapes import difference
+from llmapi_conformance.tree import tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,9 +153,11 @@ class _Maker:
     def _target(self, raw: Any) -> str | None:
         """Path and query; ``None`` when the path is not one of the operation's."""
         values = {name: quote(str(value), safe="") for name, value in (raw.path_parameters or {}).items()}
-        operation = self.one.operation
+        operation, method = self.one.operation, raw.method.upper()
         path = operation.path.format(**values)
         if not operation.pattern.fullmatch(path) or any(value in {".", ".."} for value in values.values()):
+            return None
+        if method != operation.method and match_operation(load_contract(tree()).operations, method, path):
             return None
         asked = _query(self.order.sample.target)
         pairs: list[tuple[str, str]] = []

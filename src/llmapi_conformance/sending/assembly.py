@@ -107,7 +107,8 @@ def mode_of(outgoing: Outgoing, response: Response | None) -> Mode:
     """
     path, _, query = outgoing.target.partition("?")
     if path.endswith(":streamGenerateContent"):
-        return "stream" if "alt=sse" in query.split("&") else "plain"
+        forms = {value for name, _, value in (pair.partition("=") for pair in query.split("&")) if name == "alt"}
+        return _answered_in(response) if len(forms) > 1 else "stream" if forms == {"sse"} else "plain"
     if outgoing.listens or _gets_events(outgoing) or b'name="stream"\r\n\r\ntrue\r\n' in outgoing.body:
         return "stream"
     try:
@@ -117,6 +118,11 @@ def mode_of(outgoing: Outgoing, response: Response | None) -> Mode:
     asked = body.get("stream") if isinstance(body, dict) else None
     if asked is None or isinstance(asked, bool):
         return "stream" if asked else "plain"
+    return _answered_in(response)
+
+
+def _answered_in(response: Response | None) -> Mode:
+    """The mode of an answer where its request is ambiguous."""
     heads = response.headers if response else ()
     types = (value.lower() for name, value in heads if name.lower() == "content-type")
     return "stream" if any(value.startswith("text/event-stream") for value in types) else "plain"

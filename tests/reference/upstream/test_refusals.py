@@ -33,6 +33,8 @@ USE = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}
         ({"temperature": 1.5}, 400, "temperature"),
         ({"system": 7}, 400, "system"),
         ({"tools": [{"name": "f"}]}, 400, "tools"),
+        ({"tool_choice": {"type": "auto", "disable_parallel_tool_use": "no"}}, 400, "disable_parallel_tool_use"),
+        ({"tool_choice": {"type": "auto", "name": 7}}, 400, "name"),
     ],
 )
 def test_messages_refuses_a_request_that_makes_no_sense(
@@ -58,6 +60,8 @@ def test_messages_refuses_a_request_that_makes_no_sense(
         ({"messages": [{"role": "tool", "tool_call_id": "call_1", "content": "4"}]}, 400, "messages"),
         ({"messages": [{"role": "assistant", "tool_calls": [CALL]}]}, 400, "messages"),
         ({"max_tokens": -1}, 400, "max_tokens"),
+        ({"parallel_tool_calls": "no"}, 400, "parallel_tool_calls"),
+        ({"user": 7}, 400, "user"),
         ({"n": 0}, 400, "n"),
         ({"stop": ["1", "2", "3", "4", "5"]}, 400, "stop"),
         ({"temperature": 2.5}, 400, "temperature"),

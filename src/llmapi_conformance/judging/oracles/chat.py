@@ -146,6 +146,8 @@ def choices_are_numbered_from_0(exchange: Exchange) -> Judgement:
 def model_is_the_one_asked_for(exchange: Exchange) -> Judgement:
     """The answer names the model that was asked for, or a dated version of it (oracle M10, variation C15)."""
     asked = string(sent(exchange).get("model"))
+    if not asked:  # written in a way that only the gateway could read
+        return
     for told, span in _models_told(exchange):
         yield Examined("model")
         if not is_resolution(asked, told):

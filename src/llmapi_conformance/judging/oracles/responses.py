@@ -306,6 +306,8 @@ def required_members_are_there(exchange: Exchange) -> Judgement:
 def model_is_the_one_that_was_asked_for(exchange: Exchange) -> Judgement:
     """The response names the model that was asked for, or a dated version of it (oracle M10, variation C15)."""
     asked = string(sent(exchange).get("model"))
+    if not asked:  # written in a way that only the gateway could read
+        return
     for response, span in told_responses(exchange):
         model = string(response.get("model"))
         if not model:

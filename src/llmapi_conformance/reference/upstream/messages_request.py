@@ -89,6 +89,8 @@ class ToolChoice(Part):
     """How the tools may be used."""
 
     type: Literal["auto", "any", "tool", "none"]
+    name: str | None = None
+    disable_parallel_tool_use: bool | None = None
 
 
 class CountTokensRequest(Part):
