@@ -10,7 +10,7 @@ import pytest
 from llmapi_conformance.reporting.badge import badge_json, badge_of, badge_svg
 from tests.reporting.runs import HOSTILE, clause, document
 
-UNTRUSTED = {"exit_status": 2, "headline": "untrusted"}
+UNTRUSTED: dict[str, Any] = {"exit_status": 2, "headline": "untrusted"}
 INCONCLUSIVE = {"exit_status": 3, "headline": "inconclusive"}
 
 
@@ -54,7 +54,8 @@ def test_colours_can_be_told_from_the_text_on_them() -> None:
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    for verdict, other in (("passed", {}), ("warned", {}), ("failed", {}), ("passed", UNTRUSTED)):
+    cases: list[tuple[str, dict[str, Any]]] = [("passed", {}), ("warned", {}), ("failed", {}), ("passed", UNTRUSTED)]
+    for verdict, other in cases:
         svg = ET.fromstring(badge_svg(badge_of(document(clause("CHAT-S04", verdict), **other))))  # noqa: S314 - made here
         fills = [fill for element in svg.iter() if (fill := element.get("fill", ""))[1:] and len(fill) == 7]
         assert len(fills) == 2

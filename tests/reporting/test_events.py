@@ -80,10 +80,12 @@ def test_the_same_deviation_is_told_once_and_what_is_not_offered_never(tmp_path:
 def test_events_of_several_threads_are_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     log = opened(path)
-    threads = [
-        threading.Thread(target=lambda: [log.scenario_done("x" * 3_000, "", ResultStatus.DONE, "") for _ in range(50)])
-        for _ in range(8)
-    ]
+
+    def tell() -> None:
+        for _ in range(50):
+            log.scenario_done("x" * 3_000, "", ResultStatus.DONE, "")
+
+    threads = [threading.Thread(target=tell) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -22,7 +22,7 @@ def read(tmp_path: Path) -> Any:
         path.write_text(junit_xml(data), "utf-8")
         xml = JUnitXml.fromfile(str(path))
         counted = {name: getattr(xml, name) for name in ("tests", "failures", "errors", "skipped")}
-        xml.update_statistics()
+        xml.update_statistics()  # type: ignore[no-untyped-call]
         assert counted == {name: getattr(xml, name) for name in counted}
         return {case.name.split()[0]: case for suite in xml for case in suite}
 

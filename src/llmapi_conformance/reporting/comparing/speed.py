@@ -119,7 +119,7 @@ def _slower(operation: str, mode: str, what: str, times: Sequence[tuple[float, f
 
 def _chance(pairs: int, slower: int) -> float:
     """How likely that many slower pairs, or more, are when slower and faster are equally likely."""
-    return sum(comb(pairs, count) for count in range(slower, pairs + 1)) / 2**pairs
+    return sum(comb(pairs, count) for count in range(slower, pairs + 1)) / float(2**pairs)
 
 
 def _first_byte(one: Exchange) -> float:
