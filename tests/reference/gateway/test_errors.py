@@ -116,6 +116,11 @@ MESSAGES_ONLY: list[tuple[str, dict[str, Any]]] = [
     ("system", {"system": 5}),
     ("stop_sequences", {"stop_sequences": "x"}),
     ("tool_choice", {"tool_choice": "auto"}),
+    ("tool_choice.name", {"tool_choice": {"type": "auto", "name": 7}}),
+    (
+        "tool_choice.disable_parallel_tool_use",
+        {"tool_choice": {"type": "auto", "disable_parallel_tool_use": "no"}},
+    ),
     ("role", {"messages": [{"role": "tool", "content": "x"}]}),
     ("thinking", {"thinking": True}),
     ("metadata", {"metadata": "x"}),

@@ -49,6 +49,11 @@ def _check_message_objects(body: dict[str, Any]) -> None:
             raise wrong_field(name, "must be an object")
     if not isinstance((body.get("metadata") or {}).get("user_id"), str | None):
         raise wrong_field("metadata.user_id", "must be a string")
+    choice = body.get("tool_choice") or {}
+    if not isinstance(choice.get("name"), str | None):
+        raise wrong_field("tool_choice.name", "must be a string")
+    if not isinstance(choice.get("disable_parallel_tool_use"), bool | None):
+        raise wrong_field("tool_choice.disable_parallel_tool_use", "must be a boolean")
 
 
 def check_chat(body: dict[str, Any]) -> None:
