@@ -47,6 +47,11 @@ def texts(seed: int, purpose: str, count: int, *, least: int = 1) -> list[str]:
     return _drawn(_text(least), seed, f"texts {purpose}", count)
 
 
+def hard_texts(seed: int, purpose: str, count: int) -> list[str]:
+    """Everything that is hard to carry in one text, in another order each time."""
+    return _drawn(_hard(), seed, f"hard texts {purpose}", count)
+
+
 def objects(seed: int, purpose: str, count: int, *, doubles: bool = False) -> list[dict[str, Any]]:
     """JSON objects: nested, with numbers at their limits and hard texts; with ``doubles`` all numbers fit into one."""
     return _drawn(_object(doubles=doubles), seed, f"objects {purpose}", count)
@@ -54,9 +59,12 @@ def objects(seed: int, purpose: str, count: int, *, doubles: bool = False) -> li
 
 def argument_texts(seed: int, purpose: str, count: int, *, doubles: bool = False) -> list[str]:
     """Texts that are one JSON object each, with white space and escapes as nobody would print them."""
+    hard = hard_texts(seed, purpose, count)
     drawn = objects(seed, purpose, count, doubles=doubles)
     return [
-        spelled(document, ("space", "escapes"), _chance(seed, f"arguments {purpose} {number}")).strip()
+        spelled(
+            document | {"hard": hard[number]}, ("space", "escapes"), _chance(seed, f"arguments {purpose} {number}")
+        ).strip()
         for number, document in enumerate(drawn)
     ]
 
@@ -198,6 +206,13 @@ def _text(least: int) -> SearchStrategy[str]:
         strategies.text("abcxyz ,.-0123", min_size=1, max_size=6),
     )
     return strategies.lists(parts, min_size=least, max_size=max(least, LONGEST_TEXT)).map("".join)
+
+
+@cache
+def _hard() -> SearchStrategy[str]:
+    from hypothesis import strategies  # noqa: PLC0415
+
+    return strategies.permutations(_HARD).map("".join)
 
 
 @cache

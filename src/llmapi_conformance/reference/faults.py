@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from llmapi_conformance.reference.fault import Fault
 from llmapi_conformance.reference.faults_gemini import GEMINI_FAULTS
 from llmapi_conformance.reference.faults_images import IMAGE_FAULTS
+from llmapi_conformance.reference.faults_properties import PROPERTY_FAULTS
 from llmapi_conformance.reference.faults_responses import ALIAS_FAULTS, RESPONSES_FAULTS, SOCKET_FAULTS
 from llmapi_conformance.reference.faults_tasks import TASK_FAULTS
 from llmapi_conformance.reference.faults_usage import USAGE_FAULTS
@@ -361,5 +362,6 @@ _EVERY: Final = (
     *IMAGE_FAULTS,
     *USAGE_FAULTS,
     *TASK_FAULTS,
+    *PROPERTY_FAULTS,
 )
 FAULTS: Final[Mapping[str, Fault]] = MappingProxyType({fault.name: fault for fault in _EVERY})

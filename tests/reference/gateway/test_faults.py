@@ -12,6 +12,7 @@ from llmapi_conformance.reference.faults import FAULTS
 from llmapi_conformance.reference.gateway.faulty import IMPLEMENTED
 from tests.reference.gateway.gemini_proofs import GEMINI_PROOFS
 from tests.reference.gateway.images_proofs import IMAGE_PROOFS
+from tests.reference.gateway.properties_proofs import PROPERTY_PROOFS
 from tests.reference.gateway.responses_proofs import RESPONSES_PROOFS
 from tests.reference.gateway.tasks_proofs import TASK_PROOFS
 from tests.reference.gateway.usage_proofs import USAGE_PROOFS
@@ -320,6 +321,7 @@ PROOFS: dict[str, tuple[Any, Any, Any]] = {
     **IMAGE_PROOFS,
     **USAGE_PROOFS,
     **TASK_PROOFS,
+    **PROPERTY_PROOFS,
 }
 
 

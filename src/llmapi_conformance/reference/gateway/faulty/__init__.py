@@ -14,6 +14,7 @@ from llmapi_conformance.reference.gateway.faulty import (
     gemini,
     gemini_doors,
     images,
+    properties,
     provider,
     requests,
     responses,
@@ -54,10 +55,12 @@ _APP_FAULTS: Final[dict[str, Callable[[ASGIApp, Core], ASGIApp]]] = {
     **usage.FAULTS,
     **tasks.FAULTS,
     **tasks_events.FAULTS,
+    **properties.FAULTS,
 }
+_TRANSPORT_FAULTS: Final = TRANSPORT_FAULTS | properties.TRANSPORT_FAULTS
 _UNHEEDED: Final[dict[str, Condition]] = {"A06": "disabled", "A07": "expired"}
 
-IMPLEMENTED: Final = frozenset({*_APP_FAULTS, *TRANSPORT_FAULTS, *_UNHEEDED, *books.LEDGERS, *tasks_inside.HABITS})
+IMPLEMENTED: Final = frozenset({*_APP_FAULTS, *_TRANSPORT_FAULTS, *_UNHEEDED, *books.LEDGERS, *tasks_inside.HABITS})
 
 
 def break_app(app: ASGIApp, core: Core, fault: str | None) -> ASGIApp:
@@ -68,7 +71,7 @@ def break_app(app: ASGIApp, core: Core, fault: str | None) -> ASGIApp:
 
 def break_transport(transport: httpx2.AsyncBaseTransport, fault: str | None) -> httpx2.AsyncBaseTransport:
     """Wrap the way to the upstream in a fault, if the fault works there."""
-    wrap = TRANSPORT_FAULTS.get(fault) if fault is not None else None
+    wrap = _TRANSPORT_FAULTS.get(fault) if fault is not None else None
     return wrap(transport) if wrap is not None else transport
 
 
