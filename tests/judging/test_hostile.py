@@ -13,6 +13,7 @@ from llmapi_conformance.contract.access import access_matrix
 from llmapi_conformance.evidence.nesting import DEEPEST
 from llmapi_conformance.judging.check import Check, checking, judge
 from llmapi_conformance.judging.oracle import ORACLES, Oracle
+from llmapi_conformance.judging.oracles.generated import Waited
 from tests.judging import chat_cases, message_cases
 from tests.judging.build import exchange
 from tests.judging.test_messages_hostile import paths, replaced
@@ -73,6 +74,15 @@ ASKED = {
         chat_cases.told_arguments(), tools=chat_cases.TOOLS, stop="x", max_tokens=5, **chat_cases.WITH_USAGE
     ),
 }
+CASE = {
+    "id": "0123456789ab",
+    "operation": "createMessage",
+    "family": "bounds",
+    "about": "model is 17",
+    "promise": "refused",
+    "where": "body.model",
+}
+"""What is known of a generated request."""
 SURFACES = {
     "createMessage": ("MSG", "ERR", "AUTH"),
     "createChatCompletion": ("CHAT", "ACC", "HTTP"),
@@ -110,6 +120,8 @@ def arguments(oracle: Oracle, one: Exchange) -> tuple[Any, ...]:
             "Sequence[Exchange]": [one, one],
             "Mapping[str, Exchange]": {"a": one, "\ud800": one},
             "AccessMatrix": access_matrix(),
+            "Entry": {"case": CASE, "exchange": one},
+            "Waited": Waited(CASE, one, others_answered=True),
             "Sequence[float]": [1.0, 1.0],
             "Sequence[str]": ["a"],
             "int": 3,

@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
 SPECS = Path(__file__).parents[2] / "specs"
-SINGLE = ("access", "exclusions", "facts", "sources", "tasks")
+SINGLE = ("access", "bounds", "exclusions", "facts", "sources", "tasks")
 
 
 def _validator(name: str) -> Draft202012Validator:

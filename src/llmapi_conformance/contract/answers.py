@@ -21,6 +21,8 @@ _ROOT: Final = "https://description.invalid/"
 _METHODS: Final = ("get", "put", "post", "delete", "patch", "head", "options")
 _NULL: Final = {"type": "null"}
 _LONGEST: Final = 160
+_LARGEST: Final = 10**300
+"""Beyond it all whole numbers are alike to a schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Schema:
 
     def complaints(self, value: Any) -> tuple[Complaint, ...]:
         """What is wrong with a JSON value, empty when it fits."""
+        value = _sayable(value)
         if self._validator.is_valid(value):
             return ()
         return tuple(dict.fromkeys(_complaint(error) for error in self._validator.iter_errors(value)))
@@ -250,10 +253,23 @@ def _lenient(node: Any, base: str) -> Any:
     return made
 
 
+def _sayable(value: Any) -> Any:
+    """A JSON value that can be quoted: no half of a surrogate pair, no number of thousands of digits."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_sayable(name): _sayable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_sayable(item) for item in value]
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return _LARGEST if value > 0 else -_LARGEST
+    return value
+
+
 def _complaint(error: Any) -> Complaint:
-    """What an error says; of alternatives, what is wrong with the one that comes closest."""
+    """What an error says; of alternatives, what is wrong with the one that was meant."""
     while branches := [branch for branch in _alternatives(error) if branch]:
-        error = max((max(branch, key=_depth) for branch in branches), key=_depth)
+        error = max(max(branches, key=_closeness), key=_depth)
     where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
     problem = error.message if len(error.message) <= _LONGEST else f"{error.message[:_LONGEST]}..."
     return Complaint(where.removeprefix("."), problem)
@@ -267,6 +283,11 @@ def _alternatives(error: Any) -> list[list[Any]]:
 
 def _wants_null(error: Any) -> bool:
     return list(error.schema_path)[-1:] == ["type"] and 'of type "null"' in error.message
+
+
+def _closeness(branch: list[Any]) -> tuple[bool, int]:
+    """How likely an alternative was meant: literals tell alternatives apart, and a deep error is a small one."""
+    return not any(list(one.schema_path)[-1:] == ["const"] for one in branch), max(map(_depth, branch))
 
 
 def _depth(error: Any) -> int:
