@@ -190,7 +190,7 @@ TASK_FAULTS: Final = (
         ("TASK-E14", "TASK-L08", "TASK-L20"),
     ),
     Fault("TK28", "an event is spread over several data lines", (), _EVENTS, ("TASK-E10",)),
-    Fault("TK36", "the events have no alias", (), "GET /images/tasks/events", ("ALI-R05",)),
+    Fault("TK36", "the events have no alias", (), "GET /images/tasks/events", ("ALI-R05", "ALI-P01")),
     Fault("TK40", "the event is named task.updated", (), _EVENTS, ("TASK-E07",)),
     Fault("TK41", "the stream is closed when a task has ended", (), "the first end that is told", ("TASK-E17",)),
 )
