@@ -113,7 +113,7 @@ def test_a_long_summary_is_cut_between_clauses_and_says_what_is_missing() -> Non
     assert "No room here for CHAT-S" in summary
     elements = rendered(summary)
     assert not elements.open
-    assert "1 clauses not observed: why" in elements.outside
+    assert "1 clause not observed: why" in elements.outside
 
 
 def log(*clauses: dict[str, Any], place: str = "", **other: Any) -> dict[str, Any]:

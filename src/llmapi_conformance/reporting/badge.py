@@ -59,7 +59,7 @@ def badge_of(document: Mapping[str, Any], label: str = LABEL) -> Badge:
         return Badge(label, f"{counts.get('inconclusive', 0)} inconclusive", "yellow")
     if warned:
         return Badge(label, f"{judged - warned} of {judged}, {warned} warned", "yellow")
-    return Badge(label, f"conformant, {judged} clauses", "green")
+    return Badge(label, f"conformant, {judged} clause{'s' * (judged != 1)}", "green")
 
 
 def badge_json(badge: Badge) -> dict[str, Any]:
@@ -86,9 +86,8 @@ def badge_svg(badge: Badge) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="20" viewBox="0 0 {whole} 20" '
         f'role="img" aria-label={quoteattr(title)}>'
         f"<title>{escape(title)}</title>"
-        f'<clipPath id="r"><rect width="{whole}" height="20" rx="3"/></clipPath>'
-        f'<g clip-path="url(#r)"><rect width="{left}" height="20" fill="#3c4043"/>'
-        f'<rect x="{left}" width="{right}" height="20" fill="{_COLOURS[badge.colour]}"/></g>'
+        f'<path fill="#3c4043" d="M{left} 0H3a3 3 0 0 0-3 3v14a3 3 0 0 0 3 3H{left}z"/>'
+        f'<path fill="{_COLOURS[badge.colour]}" d="M{left} 0H{whole - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3H{left}z"/>'
         '<g fill="#fff" text-anchor="middle" font-family="Verdana,Geneva,DejaVu Sans,sans-serif" font-size="11">'
         f"{texts}</g></svg>\n"
     )

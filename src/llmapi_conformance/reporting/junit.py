@@ -74,14 +74,14 @@ def _case(suite: ET.Element, clause: Mapping[str, Any]) -> None:
         observed = findings[0]["observed"] if findings else clause["reason"]
         message = f"{name} - observed: {observed}"
         element = ET.SubElement(case, "failure", message=_line(message), type=f"{clause['level']} {clause['basis']}")
-        element.text = _text(clause, findings)
+        element.text = _text(clause, findings, MOST_FINDINGS)
     elif verdict is Verdict.ERROR:
         message = f"the suite failed, not the gateway: {clause['reason']}"
         ET.SubElement(case, "error", message=_line(message), type="error").text = _clean(clause["reason"])
     elif verdict in _SKIPPED:
         ET.SubElement(case, "skipped", message=_line(f"{verdict.value.replace('_', ' ')}: {clause['reason']}"))
     elif findings:
-        ET.SubElement(case, "system-out").text = f"{verdict.value}\n{_text(clause, findings)}"
+        ET.SubElement(case, "system-out").text = f"{verdict.value}\n{_text(clause, findings, 1)}"
 
 
 def _trust(suite: ET.Element, document: Mapping[str, Any]) -> None:
@@ -94,9 +94,9 @@ def _trust(suite: ET.Element, document: Mapping[str, Any]) -> None:
         element.text = _clean("\n".join(problems))
 
 
-def _text(clause: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> str:
+def _text(clause: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], most: int) -> str:
     lines = [f"{clause['id']} ({clause['level']}, {clause['basis']}; {clause['source']})", clause["statement"]]
-    for finding in findings[:MOST_FINDINGS]:
+    for finding in findings[:most]:
         lines += ["", f"expected   {finding['expected']}", f"observed   {cut(finding['observed'], _LONGEST_TEXT)}"]
         if finding.get("exchange"):
             also = f" and {len(finding['also'])} more" if finding.get("also") else ""
@@ -104,8 +104,8 @@ def _text(clause: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> s
         if finding.get("curl"):
             lines.append(f"reproduce  {cut(finding['curl'], _LONGEST_CURL)}")
         lines.append(f"check      {finding['check']}")
-    if len(findings) > MOST_FINDINGS:
-        lines += ["", f"and {len(findings) - MOST_FINDINGS} other findings, all in verdicts.json"]
+    if len(findings) > most:
+        lines += ["", f"and {len(findings) - most} other findings, all in verdicts.json"]
     return _clean("\n".join(lines))
 
 

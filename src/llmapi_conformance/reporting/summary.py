@@ -144,4 +144,5 @@ def _unseen(clauses: Sequence[Mapping[str, Any]]) -> Iterable[str]:
             if len(reasons) > 20:
                 lines.append(f"- and {len(reasons) - 20} other reasons")
             words = verdict.value.replace("_", " ")
-            yield folded(f"{reasons.total()} clauses {words}: why", "\n".join(lines))
+            counted = f"{reasons.total()} clause{'s' * (reasons.total() != 1)}"
+            yield folded(f"{counted} {words}: why", "\n".join(lines))
