@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from llmapi_conformance import __version__
-from llmapi_conformance.commands import clauses, evidence, pages, recordings, reference, reports, running
+from llmapi_conformance.commands import capsules, clauses, evidence, pages, recordings, reference, reports, running
 
 app = typer.Typer(
     help="Contract tests and conformance suite for LLMAPI and other LLM gateways.",
@@ -30,6 +30,8 @@ for command in (
     reports.sarif,
     evidence.verify,
     evidence.statement,
+    capsules.evidence,
+    capsules.replay,
     reference.reference,
 ):
     app.command()(command)

@@ -102,7 +102,7 @@ class Conformance:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Open a check for each item."""
-        with self.run.open_check(_name(item), clauses_of(item)):
+        with self.run.open_check(check_name(item), clauses_of(item)):
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -150,7 +150,8 @@ def clauses_of(item: pytest.Item) -> tuple[str, ...]:
     return tuple(dict.fromkeys(clause for mark in item.iter_markers("clause") for clause in mark.args))
 
 
-def _name(item: pytest.Item) -> str:
+def check_name(item: pytest.Item) -> str:
+    """What a check is called in verdicts: its pytest node id below ``suites/``."""
     parts = Path(item.nodeid.partition("::")[0]).parts
     below = parts[parts.index("suites") + 1 :] if "suites" in parts else parts
     return "/".join(below) + "::" + item.nodeid.partition("::")[2]

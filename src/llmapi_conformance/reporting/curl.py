@@ -89,17 +89,35 @@ def _text(data: bytes) -> str:
     return "" if len(data) > LONGEST_BODY or "\0" in text else text
 
 
-def _body(exchange: Exchange) -> str:
+def body_file(exchange: Exchange) -> str:
+    """Name of the file that the line takes the request body from; empty when it takes none."""
     body = exchange.request.body
     text = _text(body)
-    if not text or text.startswith("@"):
-        name = re.sub(r"[^A-Za-z0-9]+", "-", exchange.id)
-        return f"@body-of-{name}.bin  # {len(body)} bytes, in the recording as {exchange.id}"
-    return _quoted(text)
+    if not body or exchange.upgraded or (text and not text.startswith("@")):
+        return ""
+    return f"body-of-{re.sub(r'[^A-Za-z0-9]+', '-', exchange.id)}.bin"
+
+
+def variables(exchange: Exchange) -> dict[str, str]:
+    """The shell variables of the line, and which key each stands for."""
+    sent = [exchange.request.body, *(message.data for message in exchange.conversation if message.sent)]
+    texts = [exchange.request.target, *(value for _, value in exchange.request.headers)]
+    texts += [data.decode("utf-8", "replace") for data in sent]
+    return {_variable(marker): marker for text in texts for marker in _MARKER.findall(text)}
+
+
+def _body(exchange: Exchange) -> str:
+    if name := body_file(exchange):
+        return f"@{name}  # {len(exchange.request.body)} bytes, in the recording as {exchange.id}"
+    return _quoted(_text(exchange.request.body))
 
 
 def _quoted(text: str) -> str:
     quoted = shlex.quote(text)
     if not quoted.startswith("'"):
         return quoted
-    return _MARKER.sub(lambda marker: "'\"$KEY_" + re.sub(r"[^A-Za-z0-9]+", "_", marker[1]).upper() + "\"'", quoted)
+    return _MARKER.sub(lambda marker: f"'\"${_variable(marker[1])}\"'", quoted)
+
+
+def _variable(marker: str) -> str:
+    return "KEY_" + re.sub(r"[^A-Za-z0-9]+", "_", marker).upper()
