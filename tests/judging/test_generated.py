@@ -241,3 +241,14 @@ def test_a_request_that_was_made_shorter_is_judged_beside_the_others_and_shown()
             judge(generated.what_documents_rule_out_is_refused, one)
     assert check.examined == {"ERR-G05": 3}
     assert [found.deviation.reduced for found in check.observed] == [False, True]
+
+
+def test_one_request_without_an_answer_does_not_leave_the_others_unjudged() -> None:
+    silent = {**entry("refused", 400), "exchange": unanswered("no connection stood after 5 s")}
+    for cases, examined, unseen in (([entry("refused", 400), silent], 1, []), ([silent], 0, ["ERR-G05"])):
+        check = Check("made by hand", ("ERR-G05",))
+        with checking(check):
+            for one in generated.told({"cases": cases, "shrunk": []}):
+                judge(generated.what_documents_rule_out_is_refused, one)
+        assert check.examined.get("ERR-G05", 0) == examined
+        assert list(check.unseen) == unseen
