@@ -269,7 +269,8 @@ def _sayable(value: Any) -> Any:
 def _complaint(error: Any) -> Complaint:
     """What an error says; of alternatives, what is wrong with the one that was meant."""
     while branches := [branch for branch in _alternatives(error) if branch]:
-        error = max(max(branches, key=_closeness), key=_depth)
+        meant: list[Any] = max(branches, key=_closeness)
+        error = max(meant, key=_depth)
     where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
     problem = error.message if len(error.message) <= _LONGEST else f"{error.message[:_LONGEST]}..."
     return Complaint(where.removeprefix("."), problem)
