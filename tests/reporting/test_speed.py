@@ -81,8 +81,38 @@ def test_only_the_same_request_answered_whole_and_well_is_compared() -> None:
     assert compare_speed(recorded(STEADY), recorded(slow, operation="other")).slower == ()
     disturbed = {name: dataclasses.replace(one, disturbed=True) for name, one in recorded(slow).items()}
     assert compare_speed(recorded(STEADY), disturbed).slower == ()
+    burst = {name: dataclasses.replace(one, scenario="generated") for name, one in recorded(slow).items()}
+    assert compare_speed(burst, burst).compared == 0
     other = {f"{name}x": one for name, one in recorded(slow).items()}
     assert compare_speed(recorded(STEADY), other).compared == 0
+
+
+def many(factors: list[float], *, also: float = 0.0) -> dict[str, Exchange]:
+    """Operations that take half a second each, by these factors and these seconds."""
+    found: dict[str, Exchange] = {}
+    for number, factor in enumerate(factors):
+        made = recorded([(0.2 * factor + also, 0.5 * factor + also)] * 20, operation=f"operation{number}")
+        found |= {f"{number} {name}": one for name, one in made.items()}
+    return found
+
+
+def test_what_slows_everything_is_told_once() -> None:
+    found = compare_speed(many([1.0, 1.0, 1.1, 1.2, 1.3]), many([1.0, 1.0, 1.1, 1.2, 1.3], also=0.6))
+    assert [(one.operation, one.what, one.pairs) for one in found.slower] == [("every operation", "first byte", 100)]
+
+
+def test_a_busier_machine_is_no_slower_operation_but_one_that_stands_out_is() -> None:
+    steady = many([1.0] * 5)
+    assert compare_speed(steady, many([1.3, 1.4, 1.4, 1.5, 1.7])).slower == ()
+    found = compare_speed(steady, many([1.3, 1.4, 1.4, 1.4, 3.0]))
+    assert {one.operation for one in found.slower} == {"operation4"}
+
+
+def test_runs_with_other_numbers_of_requests_are_not_compared() -> None:
+    found = compared([(0.2, 0.5)] * 20, [(2.0, 2.3)] * 26)
+    assert found.slower == ()
+    assert found.unknown == "the runs are not alike, 20 requests and 26"
+    assert told(compared([(0.2, 0.5)] * 20, [(2.0, 2.3)] * 24)) == ["first byte"]
 
 
 def test_thresholds_can_be_named() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import comb
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from llmapi_conformance.evidence.tasks import CLEANUP
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from llmapi_conformance.evidence.exchange import Exchange
 
@@ -23,14 +23,21 @@ SECONDS = 0.1
 CHANCE = 0.001
 """How likely so many slower pairs may be if nothing had changed (sign test, one-sided)."""
 
+MANY = 4
+"""Operations with enough pairs from which on the drift of all of them is known."""
+LEFT_OUT = frozenset({CLEANUP, "generated"})
+"""Scenarios whose times say nothing: generated cases are sent in one burst, and wait for each other."""
+UNLIKE = 1.25
+"""By how much the requests of two runs may differ in number: more of them side by side make each one slower."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slower:
     """An operation that got slower.
 
     Attributes:
-        operation: Operation id.
-        mode: ``plain`` or ``stream``.
+        operation: Operation id, or ``every operation``.
+        mode: ``plain`` or ``stream``; empty for every operation.
         what: ``first byte`` or ``total``.
         old: Median in seconds.
         new: Median in seconds.
@@ -69,7 +76,9 @@ def compare_speed(
 
     Only pairs count: the same step of the same scenario, answered whole and with success in both runs. An operation is
     slower when the median of its new times is ``ratio`` times the old one and ``seconds`` longer, and so many of its
-    pairs took longer that it is no chance.
+    pairs took longer that it is no chance. Where the operations together have drifted, as on a busier machine, one must
+    have grown by ``ratio`` more than they have; that all got slower is told once. Runs that send more requests side by
+    side are slower by that alone: where the numbers are not alike, nothing is said.
 
     Args:
         old: Exchanges of the earlier recording, by id.
@@ -77,6 +86,9 @@ def compare_speed(
         ratio: By how much a median must have grown.
         seconds: How much longer a median must be.
     """
+    sent = [sum(not one.of_our_upstream for one in run.values()) for run in (old, new)]
+    if max(sent) > UNLIKE * min(sent):
+        return Speeds(unknown=f"the runs are not alike, {sent[0]} requests and {sent[1]}")
     pairs: dict[tuple[str, str], list[tuple[Exchange, Exchange]]] = {}
     for name, after in new.items():
         before = old.get(name)
@@ -86,15 +98,20 @@ def compare_speed(
     slower: list[Slower] = []
     for (operation, mode), found in enough.items():
         told = 0.0
-        for what, times in (("first byte", _first_byte), ("total", _total)):
-            one = _slower(operation, mode, what, [(times(before), times(after)) for before, after in found])
-            grown = one.new - one.old
+        for what, times in TIMES.items():
+            one = _slower(operation, mode, what, found)
+            drift = (
+                max(1.0, median(_ratio(others, times) for others in enough.values())) if len(enough) >= MANY else 1.0
+            )
             # That the whole takes longer is no news where the first byte came later by as much.
-            if one.new >= ratio * one.old and grown - told >= seconds and _chance(one.pairs, one.slower) < CHANCE:
+            if _counts(one, ratio * drift, seconds + told):
                 slower.append(one)
-                told = grown
-    ordered = sorted(slower, key=lambda one: (one.old - one.new, one.operation, one.mode, one.what))
-    return Speeds(tuple(ordered), len(enough), "")
+                told = one.new - one.old
+    if len(enough) >= MANY:
+        every = [pair for found in pairs.values() for pair in found]
+        whole = [_slower("every operation", "", what, every) for what in TIMES]
+        slower = [one for one in whole if _counts(one, ratio, seconds)][:1] + slower
+    return Speeds(tuple(sorted(slower, key=_order)), len(enough), "")
 
 
 def _telling(old: Exchange, new: Exchange) -> bool:
@@ -106,15 +123,31 @@ def _telling(old: Exchange, new: Exchange) -> bool:
         and one.operation
         and not one.disturbed
         and not one.of_our_upstream
-        and one.scenario != CLEANUP
+        and one.scenario not in LEFT_OUT
         for one in (old, new)
     ) and (old.operation, old.mode, old.status) == (new.operation, new.mode, new.status)
 
 
-def _slower(operation: str, mode: str, what: str, times: Sequence[tuple[float, float]]) -> Slower:
+def _slower(operation: str, mode: str, what: str, pairs: Sequence[tuple[Exchange, Exchange]]) -> Slower:
+    times = [(TIMES[what](before), TIMES[what](after)) for before, after in pairs]
     longer = sum(after > before for before, after in times)
-    before, after = median(one[0] for one in times), median(one[1] for one in times)
-    return Slower(operation, mode, what, before, after, len(times), longer)
+    return Slower(
+        operation, mode, what, median(one[0] for one in times), median(one[1] for one in times), len(times), longer
+    )
+
+
+def _counts(one: Slower, ratio: float, seconds: float) -> bool:
+    return one.new >= ratio * one.old and one.new - one.old >= seconds and _chance(one.pairs, one.slower) < CHANCE
+
+
+def _ratio(pairs: Sequence[tuple[Exchange, Exchange]], times: Callable[[Exchange], float]) -> float:
+    """By how much the median of an operation has grown."""
+    before, after = median(times(one[0]) for one in pairs), median(times(one[1]) for one in pairs)
+    return after / before if before else 1.0
+
+
+def _order(one: Slower) -> tuple[bool, float, str, str, str]:
+    return (bool(one.mode), one.old - one.new, one.operation, one.mode, one.what)
 
 
 def _chance(pairs: int, slower: int) -> float:
@@ -131,3 +164,7 @@ def _first_byte(one: Exchange) -> float:
 
 def _total(one: Exchange) -> float:
     return one.response.ended_at if one.response else 0.0
+
+
+TIMES: Final = {"first byte": _first_byte, "total": _total}
+"""What is compared."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from llmapi_conformance.reporting.comparing.difference import Change, Difference
+    from llmapi_conformance.reporting.comparing.speed import Slower
     from llmapi_conformance.reporting.past import PastRun
 
 FORMAT = "llmapi-conformance/comparison"
@@ -46,7 +47,7 @@ def comparison_text(difference: Difference) -> str:
         lines += ["", f"slower ({len(difference.speeds.slower)})"]
         for one in difference.speeds.slower:
             lines += _wrapped(
-                f"{one.operation} {one.mode}, {one.what}: {_ms(one.old)} -> {_ms(one.new)} (medians of {one.pairs} "
+                f"{_operation(one)}, {one.what}: {_ms(one.old)} -> {_ms(one.new)} (medians of {one.pairs} "
                 f"requests, {one.slower} of them slower)",
                 "  ",
             )
@@ -103,7 +104,7 @@ def comparison_markdown(difference: Difference) -> str:
         parts.append(f"### {heading}\n\n{body}" if loud else folded(heading, body))
     if difference.speeds.slower:
         rows = [
-            f"- {code(one.operation)} {one.mode}, {one.what}: {_ms(one.old)} → {_ms(one.new)} "
+            f"- {code(_operation(one))}, {one.what}: {_ms(one.old)} → {_ms(one.new)} "
             f"(medians of {one.pairs} requests, {one.slower} of them slower)"
             for one in difference.speeds.slower
         ]
@@ -233,6 +234,10 @@ def _wrapped(text: str, indent: str = "", longest: int = 1_000) -> list[str]:
     return textwrap.wrap(
         line, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True
     ) or [indent.rstrip()]
+
+
+def _operation(one: Slower) -> str:
+    return f"{one.operation} {one.mode}".rstrip()
 
 
 def _ms(seconds: float) -> str:
