@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import cycle
+from itertools import chain, cycle, zip_longest
 from typing import TYPE_CHECKING, Final
 
 from llmapi_conformance.generating.costs import allowance, bounded
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from llmapi_conformance.generating.cases import Case, Family, Order
 
     Maker = Callable[[Order], Iterable[Case]]
 
-_RANK: Final = {"served": 0, "refused": 1, "refused_assumed": 2, "robust": 3}
-"""Documented promises come first: they are what an answer can be held against."""
+_DOCUMENTED: Final = frozenset({"served", "refused"})
+"""Promises that documents make: what an answer can be held against."""
 _TURNS: Final[tuple[Family, ...]] = (
     "bounds",
     "coverage",
@@ -36,18 +37,18 @@ _TURNS: Final[tuple[Family, ...]] = (
 def sample(order: Order, makers: Sequence[Maker]) -> list[Case]:
     """At most ``order.count`` cases of an order, no request twice, none dearer than the order can bear.
 
-    Families have their turns; within a family its kinds (what is changed) take turns, in an order that the seed
-    decides; within a kind documented promises come first, then whatever the seed draws. So a small count already
-    touches every family and most members.
+    Families have their turns; within a family documented promises and the others take turns, and of either the kinds
+    (what is changed), in an order that the seed decides. So a small count already touches every family and most
+    members, and no kind of promise waits until all others are spent.
     """
-    families: dict[str, dict[str, list[Case]]] = {}
+    families: dict[str, dict[tuple[str, str], list[Case]]] = {}
     seen = {order.sample.id}
     for make in makers:
         for made in make(order):
             case = bounded(made, order)
             if case.id not in seen and (not order.families or case.family in order.families):
                 seen.add(case.id)
-                families.setdefault(case.family, {}).setdefault(case.where, []).append(case)
+                families.setdefault(case.family, {}).setdefault((case.where, case.promise), []).append(case)
     queues = {family: _queue(order, family, kinds) for family, kinds in sorted(families.items())}
     chosen: list[Case] = []
     tokens = allowance(order)
@@ -65,16 +66,18 @@ def sample(order: Order, makers: Sequence[Maker]) -> list[Case]:
     return chosen
 
 
-def _queue(order: Order, family: str, kinds: dict[str, list[Case]]) -> Iterator[Case]:
-    """The cases of a family, its kinds in turn."""
+def _queue(order: Order, family: str, kinds: dict[tuple[str, str], list[Case]]) -> Iterator[Case]:
+    """The cases of a family: one with a documented promise, one without, and so on."""
     chance = order.random(f"sample {family}")
-    piles = [kinds[where] for where in sorted(kinds)]
+    promised = _taking_turns([kinds[kind] for kind in sorted(kinds) if kind[1] in _DOCUMENTED], chance)
+    others = _taking_turns([kinds[kind] for kind in sorted(kinds) if kind[1] not in _DOCUMENTED], chance)
+    return (case for case in chain.from_iterable(zip_longest(promised, others)) if case is not None)
+
+
+def _taking_turns(piles: list[list[Case]], chance: random.Random) -> list[Case]:
+    """A case of each pile, then a second one of each, in an order that chance decides."""
     for pile in piles:
         pile.sort(key=lambda case: case.id)
         chance.shuffle(pile)
-        pile.sort(key=lambda case: _RANK[case.promise])
     chance.shuffle(piles)
-    while piles:
-        for pile in piles:
-            yield pile.pop(0)
-        piles = [pile for pile in piles if pile]
+    return [case for turn in zip_longest(*piles) for case in turn if case is not None]
