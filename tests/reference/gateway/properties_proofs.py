@@ -92,7 +92,7 @@ def assistants_texts(site: Any) -> list[list[str]]:
 
 def nulls(site: Any) -> list[int]:
     names = ("max_tokens", "max_completion_tokens", "stop")
-    return [int(site.post(CHAT, GPT, chat(**{name: None})).status_code) for name in names]
+    return [int(site.post(CHAT, GPT, chat() | {name: None}).status_code) for name in names]
 
 
 def counted(site: Any) -> list[bool]:
