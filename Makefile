@@ -7,7 +7,7 @@ READY  := $(VENV)/ready
 # Where this variable is exported, pytest would rewrite its plugins anew at every start: two to three times slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help conform test check tests kill bench lock clean
+.PHONY: help conform test check tests chromium kill bench lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -24,9 +24,17 @@ check: $(READY)
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
 
-tests: $(READY)
+tests: $(READY) chromium
 	@echo "tests: the machinery, then every fault and every legal variation"
 	@$(BIN)/pytest -n 2 --dist worksteal
+
+chromium:  ## install the browser that looks at the HTML report, where that can be done
+	@if { command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	  echo "setup: Debian's chromium, for the tests of the HTML report"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get install -y -qq chromium > /dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq chromium > /dev/null; }; \
+	else echo "chromium is missing: the tests of the HTML report are skipped (they fail where CI is set); install it to run them"; fi
 
 lock:  ## write the pinned requirement files anew (needs uv)
 	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements/base.txt
