@@ -28,6 +28,7 @@ from llmapi_conformance.judging.verdicts import (
     exit_status,
     verdicts,
 )
+from llmapi_conformance.judging.waivers import Circumstances, bad_waivers, waived
 from llmapi_conformance.reporting.document import RunFacts, document
 from llmapi_conformance.reporting.events import EventLog
 from llmapi_conformance.reporting.folder import write_reports
@@ -267,19 +268,31 @@ class Run:
             )
         said = {clause.id: check_verdict(check, clause, self.terms) for clause in offered}
         if any(one.verdict is Verdict.FAILED for one in said.values()):
-            failed = verdicts(offered, [check], self.terms)
+            failed = self._waived(verdicts(offered, [check], self.terms))
             texts = [
                 finding_text(one, finding, self.target.base_url)
                 for one in failed
                 for finding in one.findings
                 if finding.verdict is Verdict.FAILED
             ]
-            return "failed", "\n".join(texts)
+            return ("failed", "\n".join(texts)) if texts else ("skipped", _why_waived(failed))
         for verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_OBSERVED):
             if all(one.verdict is verdict for one in said.values()):
                 reasons = "; ".join(dict.fromkeys(one.reason for one in said.values()))
                 return "skipped", f"{verdict.value.replace('_', ' ')}: {reasons}"
         return "passed", ""
+
+    @property
+    def _circumstances(self) -> Circumstances:
+        """What the conditions of waivers speak of."""
+        day = datetime.fromtimestamp(self.started_at, UTC).date()
+        return Circumstances(day, self.profile.name, self.target.version, not self.selection.get("keyword"))
+
+    def _waived(self, results: list[ClauseVerdict]) -> list[ClauseVerdict]:
+        if not self.target.waivers:
+            return results
+        exchanges = {one.id: one for one in self._all_exchanges()}
+        return waived(results, self.target.waivers, self._circumstances, exchanges)
 
     def _excuse(self, check: Check) -> None:
         """That a gateway went away is no finding in the answers that broke off then; known when all was sent."""
@@ -294,7 +307,8 @@ class Run:
         ended_at = self._end_recording(pytest_status)
         exchanges = self._all_exchanges()
         active = self.contract.clauses.values()
-        self.results = verdicts(active, self._checks, self.terms)
+        self.results = self._waived(verdicts(active, self._checks, self.terms))
+        bad = bad_waivers(self.results, self.target.waivers, self._circumstances, self.contract.clauses, self.terms)
         if not self.problems and pytest_status in _NOT_RUN:
             self.problems.append(_NOT_RUN[pytest_status])
         # A selection may hold nothing but refusals; a whole run without any success says nothing about the gateway.
@@ -303,7 +317,7 @@ class Run:
             self.problems.append("nothing was observed: no request was answered with success")
         if silence := stopped_answering(exchanges):
             self.problems.append(silence)
-        status = exit_status(self.results, trusted=not self.problems)
+        status = exit_status(self.results, trusted=not self.problems, waivers_good=not bad)
         facts = RunFacts(
             target=describe(self.target),
             profile=self.profile.name,
@@ -312,6 +326,7 @@ class Run:
             started_at=self.started_at,
             ended_at=ended_at,
             problems=tuple(self.problems),
+            bad_waivers=tuple(bad),
             seal=self._seal,
         )
         self.document = document(facts, self.results, exchanges, status)
@@ -393,6 +408,10 @@ class Run:
                     f"[not_offered] names {name}, which is no surface, no clause and no operation id; "
                     "a platform may stand before an operation id, as in 'general:openai createMessage'."
                 )
+
+
+def _why_waived(results: Iterable[ClauseVerdict]) -> str:
+    return "; ".join(f"{one.clause.id} waived: {one.reason}" for one in results if one.verdict is Verdict.WAIVED)
 
 
 _NOT_RUN = {

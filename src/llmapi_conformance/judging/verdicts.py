@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from llmapi_conformance.evidence.exchange import Exchange
     from llmapi_conformance.judging.check import Check, Observed
+    from llmapi_conformance.target.waivers import Waiver
 
 LONGEST_TEXT = 2_000
 """Characters of ``observed`` that are kept; the bytes are in the recording."""
@@ -99,6 +100,7 @@ class ClauseVerdict:
         examined: Number of subjects looked at.
         findings: What deviates, each kind of deviation once, with every exchange that shows it.
         checks: What each check says.
+        waiver: Under which a broken clause is waived, ``None`` for any other verdict.
     """
 
     clause: Clause
@@ -108,6 +110,7 @@ class ClauseVerdict:
     examined: int = 0
     findings: tuple[Finding, ...] = ()
     checks: tuple[CheckVerdict, ...] = ()
+    waiver: Waiver | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,17 +244,18 @@ def _finding(shown: dict[str, tuple[str, Observed]], verdict: Verdict) -> Findin
     )
 
 
-def exit_status(results: Iterable[ClauseVerdict], *, trusted: bool = True) -> int:
+def exit_status(results: Iterable[ClauseVerdict], *, trusted: bool = True, waivers_good: bool = True) -> int:
     """0 conformant, 1 findings, 2 the run can't be trusted, 3 only inconclusive MUSTs; 2 > 1 > 3 > 0.
 
     Args:
         results: Of the run.
         trusted: ``False`` when the harness failed, the budget was spent or nothing was observed.
+        waivers_good: ``False`` when a waiver has expired, is stale or matches nothing.
     """
     seen = list(results)
     if not trusted or any(one.verdict is Verdict.ERROR for one in seen):
         return 2
-    if any(one.verdict is Verdict.FAILED for one in seen):
+    if not waivers_good or any(one.verdict is Verdict.FAILED for one in seen):
         return 1
     if not any(one.examined for one in seen):
         return 2

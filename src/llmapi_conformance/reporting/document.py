@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.target.waivers import Waiver
 
 FORMAT = "llmapi-conformance/verdicts"
 VERSION = 1
@@ -38,6 +39,7 @@ class RunFacts:
         started_at: Unix time in seconds.
         ended_at: Unix time in seconds.
         problems: Why the run can't be trusted, one sentence each; empty when it can.
+        bad_waivers: One line for each waiver that has expired, is stale or matches nothing.
         seal: Of the recording that was judged; empty when it is damaged or older than seals.
     """
 
@@ -48,6 +50,7 @@ class RunFacts:
     started_at: float
     ended_at: float
     problems: tuple[str, ...] = ()
+    bad_waivers: tuple[str, ...] = ()
     seal: str = ""
 
 
@@ -73,6 +76,7 @@ def document(
         "exit_status": status,
         "headline": _HEADLINE[status],
         "problems": list(facts.problems),
+        "bad_waivers": list(facts.bad_waivers),
         "figures": {
             "requests": len(sent),
             "clauses_judged": judged,
@@ -124,12 +128,19 @@ def _clause(one: ClauseVerdict, base_url: str) -> dict[str, Any]:
         "verdict": one.verdict.value,
         "reason": one.reason,
         "examined": one.examined,
+        "waiver": _waiver(one.waiver) if one.waiver else None,
         "findings": [_finding(finding, base_url) for finding in one.findings],
         "checks": [
             {"name": check.name, "verdict": check.verdict.value, "examined": check.examined, "reason": check.reason}
             for check in one.checks
         ],
     }
+
+
+def _waiver(waiver: Waiver) -> dict[str, str]:
+    """What is known of a waiver; conditions that it does not have are left out."""
+    known = {name: str(value) for name, value in asdict(waiver).items() if name != "clause"}
+    return {name: value for name, value in known.items() if value}
 
 
 def _finding(finding: Finding, base_url: str) -> dict[str, Any]:

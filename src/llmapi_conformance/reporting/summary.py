@@ -77,6 +77,7 @@ def _verdict(document: Mapping[str, Any], by_verdict: Mapping[str, Sequence[Mapp
 def _problems(document: Mapping[str, Any]) -> Iterable[str]:
     tasks = document["tasks"]
     lines = [f"- problem: {code(problem)}" for problem in document["problems"][:10]]
+    lines += [f"- {code(line)}" for line in document.get("bad_waivers", ())[:10]]
     if tasks["left"]:
         lines.append(f"- {len(tasks['left'])} image tasks were left: `llmapi-conformance cleanup` ends them")
     if lines:

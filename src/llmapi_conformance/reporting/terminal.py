@@ -79,8 +79,7 @@ def print_summary(
             f"{cases} generated cases of each operation, drawn from --seed {document['selection']['seed']}", style="dim"
         )
     print_tasks(console, document["tasks"], cleanup)
-    for problem in document["problems"]:
-        console.print(Text(f"problem: {printable(problem)}", "bold magenta"))
+    _print_terms(console, results, document)
     style, headline = _HEADLINES[document["exit_status"]]
     failed = [one for one in results if one.verdict is Verdict.FAILED]
     warned = sum(one.verdict is Verdict.WARNED for one in results)
@@ -90,6 +89,17 @@ def print_summary(
     more = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
     besides = f", {warned} warned" if warned else ""
     console.print(Text(f"{document['target']['name']}: {headline}{first}{more}{besides}", style))
+
+
+def _print_terms(console: Console, results: Sequence[ClauseVerdict], document: dict[str, Any]) -> None:
+    """What is waived, which waivers are no longer good, and why the run can't be trusted."""
+    for one in results:
+        if one.verdict is Verdict.WAIVED:
+            console.print(Text(f"{one.clause.id} waived: {printable(one.reason)}", STYLES[Verdict.WAIVED]))
+    for line in document["bad_waivers"]:
+        console.print(Text(printable(line), "bold red"))
+    for problem in document["problems"]:
+        console.print(Text(f"problem: {printable(problem)}", "bold magenta"))
 
 
 def print_tasks(console: Console, tasks: dict[str, Any], cleanup: str = "") -> None:

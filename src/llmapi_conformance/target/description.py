@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.contract.clauses import Basis, Level
 from llmapi_conformance.errors import RecordingError
 from llmapi_conformance.target.target import Role, Target, TaskTerms
+from llmapi_conformance.target.waivers import Waiver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,8 @@ def describe(target: Target) -> dict[str, Any]:
         "body_limit": target.body_limit,
         "sandwich": target.sandwich,
         "tasks": asdict(target.tasks),
+        "version": target.version,
+        "waivers": [asdict(waiver) | {"expires": waiver.expires.isoformat()} for waiver in target.waivers],
     }
 
 
@@ -49,6 +53,11 @@ def described(data: Mapping[str, Any]) -> Target:
             body_limit=int(data["body_limit"]),
             tasks=TaskTerms(**data.get("tasks", {})),  # recordings before version 1.2 have none
             upstream_control="recorded" if data["sandwich"] else "",
+            version=str(data.get("version", "")),
+            waivers=tuple(
+                Waiver(**(waiver | {"expires": date.fromisoformat(waiver["expires"])}))
+                for waiver in data.get("waivers", ())
+            ),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise RecordingError(

@@ -15,6 +15,7 @@ from llmapi_conformance.contract.clauses import Basis, Level
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.target.keyring import Keyring
 from llmapi_conformance.target.target import Role, Target, TaskTerms, Timeouts
+from llmapi_conformance.target.waivers import load_waivers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,6 +117,8 @@ class _TargetPart(_Part):
     overrides: dict[str, str] = {}
     headers: dict[str, str | _Secret] = {}
     ca_file: str = ""
+    version: str = ""
+    waivers: str = ""
     roles: dict[str, _RolePart]
     timeouts: _TimeoutsPart = _TimeoutsPart()
     limits: _LimitsPart = _LimitsPart()
@@ -180,6 +183,8 @@ def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Ta
         ca_file=str((path.parent / part.ca_file).resolve()) if part.ca_file else "",
         upstream_control=part.upstream.control_url if part.upstream else "",
         setup=tuple(part.setup.command) if part.setup else (),
+        version=part.version,
+        waivers=load_waivers(path.parent / part.waivers) if part.waivers else (),
     )
     return target, Keyring(keys), secrets
 

@@ -10,6 +10,8 @@ from llmapi_conformance.contract.clauses import Basis, Level
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from llmapi_conformance.target.waivers import Waiver
+
 
 @dataclass(frozen=True, slots=True)
 class Role:
@@ -87,6 +89,8 @@ class Target:
         upstream_control: Control URL of our upstream behind the gateway, empty when another provider is there.
         gateway_control: Control URL of our reference gateway, empty for any other.
         setup: Command that prepares the target before the run, empty for none.
+        version: Of the gateway, as the target file states it; empty when it does not.
+        waivers: Findings that somebody has decided to live with.
     """
 
     name: str
@@ -107,6 +111,8 @@ class Target:
     upstream_control: str = ""
     gateway_control: str = ""
     setup: tuple[str, ...] = ()
+    version: str = ""
+    waivers: tuple[Waiver, ...] = ()
 
     def gap(self, role: str, operation: str) -> str:
         """Why an operation is not offered to a role; empty when it is.
