@@ -131,7 +131,7 @@ def test_a_record_that_is_sealed_anew_by_itself_is_found_where_it_stands(place: 
 @UNHURRIED
 @given(st.integers(1, LINES - 1), st.booleans())
 def test_a_record_of_somebody_elses_that_is_put_in_is_found(place: int, numbered: bool) -> None:  # noqa: FBT001 - drawn
-    strange = {"record": "exchange", "id": "x"}
+    strange: dict[str, Any] = {"record": "exchange", "id": "x"}
     if numbered:
         strange |= {"line": place + 1, "previous": records()[place - 1]["digest"]}
     found = flaws(b"".join([*lines()[:place], seal(strange), *lines()[place:]]))

@@ -45,7 +45,7 @@ def run_folder(folder: Path, verdicts: Mapping[str, Verdict] = BAD) -> Path:
     ]
     target = describe(Target("here", "http://127.0.0.1:1", {}))
     facts = RunFacts(
-        target, "gate", {"keyword": ""}, "ab" * 32, OPENING["started_at"], 1_700_000_009.0, (), recording.seal
+        target, "gate", {"keyword": ""}, "ab" * 32, OPENING["started_at"], 1_700_000_009.0, seal=recording.seal
     )
     made = document(facts, results, list(recording.exchanges.values()), exit_status(results))
     write_document(folder / "verdicts.json", made)
@@ -354,8 +354,8 @@ def test_openssl_agrees_with_the_signature(run: Path, key: Path, tmp_path: Path)
     body, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"]
     (tmp_path / "pae").write_bytes(f"DSSEv1 {len(kind)} {kind} {len(body)} ".encode() + body)
     (tmp_path / "sig").write_bytes(base64.b64decode(envelope["signatures"][0]["sig"]))
-    command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", key / "key.pub", "-rawin"]
-    done = subprocess.run([*command, "-in", tmp_path / "pae", "-sigfile", tmp_path / "sig"], check=False)
+    command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", str(key / "key.pub"), "-rawin"]
+    done = subprocess.run([*command, "-in", str(tmp_path / "pae"), "-sigfile", str(tmp_path / "sig")], check=False)
     assert done.returncode == 0
 
 

@@ -13,7 +13,7 @@ from llmapi_conformance.evidence.recording import Key, RecordedResult, read_reco
 from llmapi_conformance.evidence.tasks import CLEANUP
 from llmapi_conformance.judging.check import exchanges_in
 from llmapi_conformance.reporting.capsule_files import write_files
-from llmapi_conformance.reporting.repeatable import named_by_answers, obstacle, told_by_answers
+from llmapi_conformance.reporting.repeatable import has_own_key, named_by_answers, obstacle, told_by_answers
 from llmapi_conformance.reporting.statement import RECORDING
 
 if TYPE_CHECKING:
@@ -179,6 +179,8 @@ def _obstacle(subject: Subject, kept: Sequence[Exchange], recording: Recording) 
         words = obstacle(one)
         if not words and (name := named_by_answers(one, others, models)):
             words = f"names {name}, which an earlier answer gave"
+        if not words and subject.instances and has_own_key(one):
+            words = "had a fresh key that nobody else used, on which its check relies"
         if words:
             wrong[one.id] = words
     if not wrong:

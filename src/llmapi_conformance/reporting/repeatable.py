@@ -33,9 +33,13 @@ def obstacle(exchange: Exchange) -> str:
         (any(b"hold-until=" in data for data in sent), "waited for a word to our upstream"),
         (any("Basic [[key:" in text for text in texts), "carried its key in Base64"),
         (any(_OTHER_SECRET.search(text) for text in texts), "carried a secret that is in no target file"),
-        (_goes_on(exchange), "goes on with a response that the gateway named in it"),
     )
     return next((words for holds, words in checks if holds), "")
+
+
+def has_own_key(exchange: Exchange) -> bool:
+    """Whether it was sent with a key that was made for its scenario alone; no target file holds that."""
+    return any(":own]]" in value for _, value in exchange.request.headers) or ":own]]" in exchange.request.target
 
 
 def named_by_answers(exchange: Exchange, others: Iterable[Exchange], known: Iterable[str] = ()) -> str:
@@ -61,12 +65,6 @@ def told_by_answers(value: Any, exchanges: Sequence[Exchange]) -> str:
         if any(data in one.body for one in exchanges):
             return text[:60]
     return ""
-
-
-def _goes_on(exchange: Exchange) -> bool:
-    received = exchange.body if exchange.upgraded else b""
-    sent = (message.json for message in exchange.conversation if message.sent)
-    return any(name.encode() in received for message in sent for name in _previous(message))
 
 
 def _previous(body: object) -> set[str]:

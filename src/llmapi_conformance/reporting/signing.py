@@ -13,7 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import Error, UnverifiedSignatureError
-from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
+from securesystemslib.signer import (  # type: ignore[attr-defined]  # they are public, but not named
+    CryptoSigner,
+    Signature,
+    SSlibKey,
+)
 
 from llmapi_conformance.errors import StatementError
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _Resolve = Callable[[str, Callable[[str], str]], str]
 _MARKER: Final = re.compile(r"\[\[((?:key|header):[^\[\]]+)\]\]")
-_CHANGES: Final = {
+_CHANGES: Final[dict[str, Callable[[Credential], Credential]]] = {
     "truncated": Credential.truncated,
     "extended": Credential.extended,
     "last-changed": Credential.last_character_changed,

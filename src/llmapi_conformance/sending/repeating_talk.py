@@ -21,6 +21,8 @@ _MARKS: Final = tuple(f'"{kind}"'.encode() for kind in TERMINAL)
 def same_talk(frames: Iterable[Frame], resolve: Callable[[bytes], bytes]) -> Callable[[Socket], Awaitable[None]]:
     """A script that sends what was sent: each message when as much has come back as had then, or its turn has ended.
 
+    Where a message names a response of before, it names the one that stands in its place now.
+
     Args:
         frames: Of both sides, as recorded; pongs are answered by themselves.
         resolve: Puts keys in the place of markers.
@@ -38,9 +40,12 @@ def same_talk(frames: Iterable[Frame], resolve: Callable[[bytes], bytes]) -> Cal
             if not fragments:
                 await _caught_up(socket, recorded[:place])
             if frame.kind == "ping":
-                await socket.ping(resolve(frame.data))
+                await socket.ping(frame.data)
                 continue
-            fragments.append(resolve(frame.data))
+            data = resolve(frame.data)
+            for then, now in zip(_responses(recorded[:place]), _responses(socket.frames), strict=False):
+                data = data.replace(then.encode(), now.encode())
+            fragments.append(data)
             if frame.final:
                 await socket.send("text" if frame.kind == "text" else "binary", *fragments)
                 fragments.clear()
@@ -72,6 +77,19 @@ def _counted(frames: Iterable[Frame]) -> tuple[int, int]:
     """Received messages, and those among them that end a turn."""
     whole = [frame.data for frame in frames if not frame.sent and not frame.is_control and frame.final]
     return len(whole), sum(_ends(data) for data in whole if any(mark in data for mark in _MARKS))
+
+
+def _responses(frames: Iterable[Frame]) -> list[str]:
+    """Ids of the responses that the gateway began, in order."""
+    found: dict[str, None] = {}
+    for frame in frames:
+        if not frame.sent and frame.kind == "text" and b'"response' in frame.data:
+            message = decode_json(frame.data)
+            response = message.get("response") if isinstance(message, dict) else None
+            name = response.get("id") if isinstance(response, dict) else None
+            if isinstance(name, str) and name:
+                found.setdefault(name)
+    return list(found)
 
 
 def _ends(data: bytes) -> bool:
