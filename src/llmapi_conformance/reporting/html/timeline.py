@@ -21,6 +21,12 @@ SLOTS: Final = 250
 """Bars drawn at most: what falls into the same slot is one bar."""
 MIDDLE: Final = 20
 """Height of the line, of 40."""
+_ENDINGS: Final = {
+    Ending.CAPPED: "longer than we read",
+    Ending.ABORTED: "we hung up",
+    Ending.LEFT: "we left",
+    Ending.TIMEOUT: "our deadline passed",
+}
 _BROKEN: Final = (Ending.CUT, Ending.RESET, Ending.TIMEOUT, Ending.CAPPED)
 
 
@@ -79,7 +85,7 @@ def timeline_of(exchange: Exchange, span: Span | None = None) -> Timeline | None
     ended = max([response.ended_at, response.headers_at, *(one.at for one in arrivals)])
     head = f"head of the answer after {milliseconds(response.headers_at)}"
     broken = response.ending in _BROKEN
-    end = f"{milliseconds(ended)}, {response.ending.value}"
+    end = f"{milliseconds(ended)}, {_ENDINGS.get(response.ending, response.ending.value)}"
     what = "frame" if exchange.upgraded else "chunk"
     came = [one for one in arrivals if not one.sent]
     words = counted(len(came), what)

@@ -71,6 +71,7 @@ class View:
         ids: Of all.
         faults: Of the reference gateway, that a clause of this run is known to find.
         unproved: Clauses that no fault proves.
+        roles: Name, the conditions of its keys in words, and models.
         terms: Name and value of what else is known of target, profile and selection.
         embedded: How many exchanges stand in the page.
         without_room: How many did not fit.
@@ -93,6 +94,7 @@ class View:
     ids: frozenset[str]
     faults: tuple[Fault, ...]
     unproved: tuple[ShownClause, ...]
+    roles: tuple[tuple[str, str, tuple[str, ...]], ...]
     terms: tuple[tuple[str, str], ...]
     embedded: int
     without_room: int
@@ -134,6 +136,7 @@ def view_of(
         ids=frozenset(built),
         faults=tuple(fault for name, fault in FAULTS.items() if name in known),
         unproved=tuple(one for one in clauses if not one.faults),
+        roles=tuple(_roles(document["target"]["roles"])),
         terms=(*_terms(document), *limits),
         embedded=builder.embedded,
         without_room=len(builder.places) - builder.embedded,
@@ -174,6 +177,17 @@ def _duration(start: str, end: str) -> str:
 
 def _moment(text: str) -> str:
     return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _roles(roles: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Roles of the same models, with a condition or without, in one line."""
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for name, models in roles.items():
+        role, _, condition = name.partition("+")
+        alike.setdefault((role, tuple(models)), []).append(condition)
+    for (role, models), conditions in alike.items():
+        named = ", ".join(one.replace("_", " ") for one in conditions if one)
+        yield role, f"{'also' if '' in conditions else 'only'} {named}" if named else "", models
 
 
 def _terms(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

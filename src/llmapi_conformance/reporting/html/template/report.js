@@ -51,6 +51,9 @@
     $("clear").hidden = !active;
     $("filtered").hidden = !active;
     $("filtered").textContent = active ? `Filtered: ${words} are shown.` : "";
+    // What is led to must not stand behind the filters.
+    const bar = $("filters");
+    root.style.scrollPaddingTop = getComputedStyle(bar).position === "sticky" ? `${bar.offsetHeight + 16}px` : "";
     return filter;
   };
   const keep = () => {
