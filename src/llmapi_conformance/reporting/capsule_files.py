@@ -41,15 +41,20 @@ def write_files(folder: Path, document: Mapping[str, Any], shown: Exchange, open
         OSError: The folder can't be written.
     """
     base_url = str(opening.target.get("base_url", ""))
-    made = {
-        "curl.sh": _script(document, shown, base_url).encode(),
-        "request.http": _message(
-            f"{shown.request.method} {shown.request.target} HTTP/1.1", shown.request.headers, shown.request.body
-        ),
-        "exchange.har": _json(to_har(Recording(opening, {shown.id: shown}, {}, None))),
-    }
+    made = {"curl.sh": _script(document, shown, base_url).encode(), **exchange_files(shown)}
+    made["exchange.har"] = _json(to_har(Recording(opening, {shown.id: shown}, {}, None)))
+    for name, data in made.items():
+        (folder / name).write_bytes(data)
+    (folder / "curl.sh").chmod(0o755)
+    (folder / "README.txt").write_text(_read_me(document, shown, {*made, "recording.jsonl", "capsule.json"}), "utf-8")
+
+
+def exchange_files(shown: Exchange) -> dict[str, bytes]:
+    """An exchange as files by name: request and answer as they went over the wire, what arrived when, and the body."""
+    request = shown.request
+    made = {"request.http": _message(f"{request.method} {request.target} HTTP/1.1", request.headers, request.body)}
     if name := body_file(shown):
-        made[name] = shown.request.body
+        made[name] = request.body
     if shown.response is not None:
         head = f"{shown.response.http_version} {shown.response.status}"
         body = b"".join(chunk.data for chunk in shown.response.chunks)
@@ -59,15 +64,13 @@ def write_files(folder: Path, document: Mapping[str, Any], shown: Exchange, open
             made["frames.jsonl"] = _lines(encoded["frames"])
         if shown.response.chunks:
             made["chunks.jsonl"] = _lines(encoded["response"]["chunks"])
-    for name, data in made.items():
-        (folder / name).write_bytes(data)
-    (folder / "curl.sh").chmod(0o755)
-    (folder / "README.txt").write_text(_read_me(document, shown, {*made, "recording.jsonl", "capsule.json"}), "utf-8")
+    return made
 
 
 def _read_me(document: Mapping[str, Any], shown: Exchange, files: set[str]) -> str:
     clause, finding, run = document["clause"], document["finding"], document["of"]
     target = f"{run['target']['name']} ({run['target']['base_url']})"
+    known = {**_FILES, body_file(shown): "the body of the request, for curl.sh"}
     at = datetime.fromtimestamp(shown.started_at, UTC).isoformat(timespec="milliseconds")
     also = f", and {len(finding['also'])} more exchanges of that run" if finding["also"] else ""
     facts = {
@@ -83,7 +86,7 @@ def _read_me(document: Mapping[str, Any], shown: Exchange, files: set[str]) -> s
     parts = [
         f"{clause['id']} {finding['verdict']} ({clause['level']}, {clause['basis']})",
         "\n".join(_wrapped(name, printable(str(value))) for name, value in facts.items()),
-        "Files\n" + "\n".join(_wrapped(name, what) for name, what in _FILES.items() if name in files),
+        "Files\n" + "\n".join(_wrapped(name, what) for name, what in known.items() if name in files),
         "Again\n"
         + "\n".join(
             (
@@ -153,7 +156,7 @@ def _wrapped(name: str, value: str) -> str:
     return textwrap.fill(
         value,
         _WIDTH,
-        initial_indent=f"  {name:<16}",
+        initial_indent=f"  {name:<15} ",
         subsequent_indent=" " * 18,
         break_on_hyphens=False,
         break_long_words=False,
