@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 MOST_SENTENCES: Final = 3
 """Sentences about what is wrong with a recording that are shown."""
+_PLACE: Final = re.compile(r"line \d|record \d|a record was removed|\d+ records were removed|the last line")
+"""How a sentence begins that names a place in the file."""
 
 
 class State(IntEnum):
@@ -103,8 +106,10 @@ def _file(path: Path, public_key: Path | None) -> Iterator[Said]:
 def _recording(path: Path) -> Iterator[Said]:
     recording = read_recording(path, exact=True)
     if recording.damaged:
-        shown = "; ".join(recording.damaged[:MOST_SENTENCES])
-        more = len(recording.damaged) - MOST_SENTENCES
+        # What follows from it, such as a count that is wrong, is of no use beside the place where it was done.
+        places = [sentence for sentence in recording.damaged if _PLACE.match(sentence)] or recording.damaged
+        shown = "; ".join(places[:MOST_SENTENCES])
+        more = len(places) - MOST_SENTENCES
         yield Said(path, State.ALTERED, f"altered: {shown}" + (f"; and {more} more" if more > 0 else ""))
     elif recording.seal:
         yield Said(
@@ -133,7 +138,9 @@ def _verdicts(path: Path, recording_path: Path) -> Said:
         return Said(path, State.WHOLE, f"was judged from {recording_path.name}: it names this seal")
     has = f"has the seal {recording.seal}" if recording.seal else "is not whole"
     return Said(
-        path, State.ALTERED, f"was not judged from {recording_path.name} as it is: it names {named}, which {has}"
+        path,
+        State.ALTERED,
+        f"was not judged from {recording_path.name} as it is: it names the seal {named}, and that {has}",
     )
 
 
