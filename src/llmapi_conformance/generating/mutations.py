@@ -104,9 +104,13 @@ def _edged(holder: Any, key: Any, chance: random.Random) -> str:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         holder[key] = chance.choice((-value, value + 1, value + 0.5, float(value), value * 10**6, 0))
     elif isinstance(value, list):
-        holder[key] = chance.choice((value * 2, value * 40, value[:-1], [*value, None], [*value, {}]))
+        holder[key] = chance.choice(
+            (copy.deepcopy(value * 2), copy.deepcopy(value * 40), value[:-1], [*value, None], [*value, {}])
+        )
     elif isinstance(value, dict):
-        holder[key] = {name: value[name] for name in reversed(value)} | {chance.choice(_NAMES): chance.choice(_OTHERS)}
+        holder[key] = {name: value[name] for name in reversed(value)} | {
+            chance.choice(_NAMES): copy.deepcopy(chance.choice(_OTHERS))
+        }
     else:
         holder[key] = not value
     return f"{_shown(key)} is {_short(holder[key])}"

@@ -37,6 +37,7 @@ _CLIENT: Final = frozenset({"user-agent", "accept", "accept-encoding", "connecti
 _BASE: Final = "http://127.0.0.1"
 _BOUNDARY: Final = re.compile(r"boundary=\"?([^\";]+)")
 _NAMED: Final = re.compile(r"/properties/([^/ ]+)|'([^']+)'")
+_DRAWN: Final = re.compile("--([0-9a-f]{32})")
 _FIXED: Final = "----------------------------5eed"
 """Stands for whatever boundary a library drew."""
 _WORSE: Final = ("served", "robust", "refused_assumed", "refused")
@@ -255,10 +256,12 @@ def _built(raw: Any) -> tuple[str, bytes, Any] | None:
         return None
     body = prepared.body or b""
     body = body.encode() if isinstance(body, str) else bytes(body)
-    media_type = str(prepared.headers.get("Content-Type") or raw.media_type or "")
-    if boundary := _BOUNDARY.search(media_type):
-        media_type = media_type.replace(boundary[1], _FIXED)
-        body = body.replace(boundary[1].encode(), _FIXED.encode())
+    given = dict(plain.get("headers") or {}).get("Content-Type")
+    media_type = str(prepared.headers.get("Content-Type") or given or raw.media_type or "")
+    drawn = _BOUNDARY.search(media_type) or _DRAWN.match(body.decode("latin-1"))
+    if drawn:
+        media_type = media_type.replace(drawn[1], _FIXED)
+        body = body.replace(drawn[1].encode(), _FIXED.encode())
     return media_type, body, ...
 
 
