@@ -7,7 +7,7 @@ READY  := $(VENV)/ready
 # Where this variable is exported, pytest would rewrite its plugins anew at every start: two to three times slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help conform test check tests chromium kill bench lock clean
+.PHONY: help conform test check tests chromium allure kill bench lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -35,6 +35,15 @@ chromium:  ## install the browser that looks at the HTML report, where that can 
 	  export DEBIAN_FRONTEND=noninteractive; \
 	  apt-get install -y -qq chromium > /dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq chromium > /dev/null; }; \
 	else echo "chromium is missing: the tests of the HTML report are skipped (they fail where CI is set); install it to run them"; fi
+
+RUN ?= $(lastword $(sort $(wildcard reports/2*)))
+ALLURE := build/allure
+
+allure: $(READY)  ## make Allure's report of the newest run, or of RUN=folder (needs Node 20 with npm)
+	@test -n "$(RUN)" || { echo "allure: there is no run below reports/; make conform, or name one with RUN=folder"; exit 2; }
+	@mkdir -p $(ALLURE)/tool && cp -p .ci/allure/package.json .ci/allure/build $(ALLURE)/tool/
+	@rm -rf $(ALLURE)/results && $(BIN)/llmapi-conformance allure "$(RUN)" -o $(ALLURE)/results
+	@$(ALLURE)/tool/build $(ALLURE)/results $(ALLURE)/report
 
 lock:  ## write the pinned requirement files anew (needs uv)
 	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements/base.txt

@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from llmapi_conformance import __version__
-from llmapi_conformance.commands import capsules, clauses, evidence, pages, recordings, reference, reports, running
+from llmapi_conformance.commands import (
+    allure,
+    capsules,
+    clauses,
+    evidence,
+    pages,
+    recordings,
+    reference,
+    reports,
+    running,
+)
 
 app = typer.Typer(
     help="Contract tests and conformance suite for LLMAPI and other LLM gateways.",
@@ -28,6 +38,7 @@ for command in (
     reports.badge,
     reports.summary,
     reports.sarif,
+    allure.allure,
     evidence.verify,
     evidence.statement,
     capsules.evidence,
