@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.judging import clause, judge
 from llmapi_conformance.judging.oracles import generated as oracles
-from llmapi_conformance.judging.oracles import refusals
+from llmapi_conformance.judging.oracles import refusals, secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,3 +51,12 @@ def test_a_generated_method_is_refused(generated: Mapping[str, Any]) -> None:
         if oracles.is_of_no_operation(entry):
             judge(refusals.a_wrong_method_is_refused, entry["exchange"])
             judge(refusals.a_405_names_the_methods, entry["exchange"])
+
+
+@clause("ERR-L01", "ERR-L02", "ERR-L03")
+def test_the_refusal_of_a_generated_method_gives_nothing_away(generated: Mapping[str, Any]) -> None:
+    for entry in oracles.told(generated):
+        if entry["case"]["family"] == "method":
+            judge(secrets.an_answer_off_the_routes_shows_no_key, entry["exchange"])
+            judge(secrets.an_answer_off_the_routes_shows_no_inner_address, entry["exchange"])
+            judge(secrets.an_answer_off_the_routes_shows_no_inside_of_the_program, entry["exchange"])

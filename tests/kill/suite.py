@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 RUN_DEADLINE = 180.0
@@ -32,3 +33,9 @@ def found(document: dict[str, Any]) -> set[str]:
 def with_verdict(document: dict[str, Any], verdict: str) -> list[str]:
     """Clauses with this verdict, and why."""
     return [f"{one['id']}: {one['reason']}" for one in document["clauses"] if one["verdict"] == verdict]
+
+
+def generated_only(clauses: Sequence[str], operations: Sequence[str]) -> str:
+    """The ``-k`` that sends generated cases of some operations alone, and judges these clauses on every exchange."""
+    sent = f"test_generated and ({' or '.join(operations)})"
+    return f"{sent} or keeps_the_rule and ({' or '.join(clauses)})" if clauses else sent

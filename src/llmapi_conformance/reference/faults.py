@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from llmapi_conformance.reference.fault import Fault
 from llmapi_conformance.reference.faults_gemini import GEMINI_FAULTS
+from llmapi_conformance.reference.faults_generated import GENERATED_FAULTS
 from llmapi_conformance.reference.faults_images import IMAGE_FAULTS
 from llmapi_conformance.reference.faults_properties import PROPERTY_FAULTS
 from llmapi_conformance.reference.faults_responses import ALIAS_FAULTS, RESPONSES_FAULTS, SOCKET_FAULTS
@@ -363,5 +364,6 @@ _EVERY: Final = (
     *USAGE_FAULTS,
     *TASK_FAULTS,
     *PROPERTY_FAULTS,
+    *GENERATED_FAULTS,
 )
 FAULTS: Final[Mapping[str, Fault]] = MappingProxyType({fault.name: fault for fault in _EVERY})

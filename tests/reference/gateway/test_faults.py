@@ -11,6 +11,7 @@ import pytest
 from llmapi_conformance.reference.faults import FAULTS
 from llmapi_conformance.reference.gateway.faulty import IMPLEMENTED
 from tests.reference.gateway.gemini_proofs import GEMINI_PROOFS
+from tests.reference.gateway.generated_proofs import GENERATED_PROOFS
 from tests.reference.gateway.images_proofs import IMAGE_PROOFS
 from tests.reference.gateway.properties_proofs import PROPERTY_PROOFS
 from tests.reference.gateway.responses_proofs import RESPONSES_PROOFS
@@ -319,6 +320,7 @@ PROOFS: dict[str, tuple[Any, Any, Any]] = {
     **RESPONSES_PROOFS,
     **GEMINI_PROOFS,
     **IMAGE_PROOFS,
+    **GENERATED_PROOFS,
     **USAGE_PROOFS,
     **TASK_PROOFS,
     **PROPERTY_PROOFS,

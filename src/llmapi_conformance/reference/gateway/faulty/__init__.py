@@ -13,6 +13,8 @@ from llmapi_conformance.reference.gateway.faulty import (
     events,
     gemini,
     gemini_doors,
+    generated,
+    generated_doors,
     images,
     properties,
     provider,
@@ -56,6 +58,8 @@ _APP_FAULTS: Final[dict[str, Callable[[ASGIApp, Core], ASGIApp]]] = {
     **tasks.FAULTS,
     **tasks_events.FAULTS,
     **properties.FAULTS,
+    **generated.FAULTS,
+    **generated_doors.FAULTS,
 }
 _TRANSPORT_FAULTS: Final = TRANSPORT_FAULTS | properties.TRANSPORT_FAULTS
 _UNHEEDED: Final[dict[str, Condition]] = {"A06": "disabled", "A07": "expired"}
