@@ -13,6 +13,7 @@ from llmapi_conformance.evidence.tasks import SubmittedTasks, submitted_tasks
 from llmapi_conformance.sending.credentials import Credential
 from llmapi_conformance.sending.sweeping import Sweep
 from llmapi_conformance.target.files import load_target
+from llmapi_conformance.target.secrets import secrets_of
 from llmapi_conformance.wire.http import HttpSender
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def clean_up(path: Path, target_file: Path) -> SubmittedTasks:
             has no key for any task that is left.
     """
     recording = read_recording(path)
-    target, keyring, _ = load_target(target_file)
+    target, keyring, headers = load_target(target_file)
     _same_gateway(recording, path, target, target_file)
     before = list(recording.exchanges.values())
     left = submitted_tasks(before).left
@@ -46,7 +47,7 @@ def clean_up(path: Path, target_file: Path) -> SubmittedTasks:
             f"The tasks of {path} belong to {', '.join(missing)}, and {target_file} has no such key; "
             "add the role that submitted them."
         )
-    return submitted_tasks([*before, *asyncio.run(_swept(target, keyring, before))])
+    return submitted_tasks([*before, *asyncio.run(_swept(target, keyring, headers, before))])
 
 
 def _same_gateway(recording: Recording, path: Path, target: Target, target_file: Path) -> None:
@@ -64,14 +65,14 @@ def _has_key(holder: Holder, keyring: Keyring) -> bool:
     return not holder.own and holder.role in keyring
 
 
-async def _swept(target: Target, keyring: Keyring, before: list[Exchange]) -> list[Exchange]:
+async def _swept(target: Target, keyring: Keyring, headers: dict[str, str], before: list[Exchange]) -> list[Exchange]:
     """What was sent to end the tasks of earlier exchanges."""
     kept: list[Exchange] = []
 
     def credential(holder: Holder) -> Credential | None:
         return Credential(f"key:{holder.role}", keyring.reveal(holder.role)) if _has_key(holder, keyring) else None
 
-    redactor = Redactor({keyring.reveal(role): f"[[key:{role}]]" for role in keyring})
+    redactor = Redactor(secrets_of(keyring, headers))
     ca_file = Path(target.ca_file) if target.ca_file else None
     async with HttpSender(target.base_url, ca_file=ca_file) as http:
         await Sweep(target, http, redactor, credential, kept.append).run(submitted_tasks(before).left, MOST)

@@ -15,12 +15,12 @@ from llmapi_conformance.evidence.recording import RecordedResult
 from llmapi_conformance.evidence.redaction import Redactor
 from llmapi_conformance.evidence.tasks import submitted_tasks
 from llmapi_conformance.judging.verdicts import ClauseVerdict, Verdict
-from llmapi_conformance.sending.assembly import SHORTEST_SECRET
 from llmapi_conformance.sending.credentials import Credential
 from llmapi_conformance.sending.repeating import Repeater
 from llmapi_conformance.sending.sweeping import PATIENT, Sweep
 from llmapi_conformance.target.description import describe
 from llmapi_conformance.target.files import load_target
+from llmapi_conformance.target.secrets import secrets_of
 from llmapi_conformance.tree import tree
 from llmapi_conformance.wire.http import HttpSender
 
@@ -86,9 +86,7 @@ async def _sent(
     capsule: Capsule, target: Target, keyring: Keyring, header_secrets: dict[str, str], journal: Journal
 ) -> dict[str, Exchange]:
     """What came back, by id; only the last attempt of each step is sent again."""
-    secrets = {value: f"[[{name}]]" for name, value in header_secrets.items() if len(value) >= SHORTEST_SECRET}
-    secrets |= {keyring.reveal(role): f"[[key:{role}]]" for role in keyring}
-    redactor = Redactor(secrets)
+    redactor = Redactor(secrets_of(keyring, header_secrets))
     ca_file = Path(target.ca_file) if target.ca_file else None
     sent: dict[str, Exchange] = {}
 

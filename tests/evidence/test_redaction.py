@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import itertools
 import json
 import time
@@ -233,6 +234,90 @@ def test_a_secret_that_is_too_short_is_refused_without_being_told() -> None:
     assert "hunter2" not in str(caught.value)
     with pytest.raises(TargetError, match="at least 8"):
         REDACTOR.with_secrets({"": "[[key:x]]"})
+
+
+def hexadecimal(text: str) -> str:
+    return text.encode().hex()
+
+
+def json_all(text: str) -> str:
+    units = text.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
+
+
+def percent_every(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+def html_all(text: str) -> str:
+    return "".join(f"&#x{ord(c):X};" if index % 2 else f"&#{ord(c)};" for index, c in enumerate(text))
+
+
+@pytest.mark.parametrize("write", [hexadecimal, json_all, percent_every, html_all, html.escape])
+def test_what_need_not_be_escaped_is_found_where_it_is(write: Written) -> None:
+    for secret in (KEY, "back\\slash\"quote&<>'", "caf\u00e9-\u20ac-\U0001f511-key"):
+        redactor = Redactor({secret: "[[odd]]"})
+        for text in (write(secret), write(secret).upper() if write is hexadecimal else write(secret)):
+            assert redactor.redact_text(f"<a>{text}</a>") == "<a>[[odd]]</a>"
+
+
+@pytest.mark.parametrize("write", [str, json_slash, percent_all, json_all, percent_every, hexadecimal])
+@given(st.data())
+def test_the_beginning_of_a_key_at_the_end_of_a_cut_body_is_replaced(write: Written, data: st.DataObject) -> None:
+    written = write(KEY)
+    shown = data.draw(st.integers(len(write(KEY[:8])), len(written)))
+    body = b'{"error":"' + written[:shown].encode()
+    redacted = b"".join(part for _, part in REDACTOR.redact_chunks([(0.0, body[:15]), (0.1, body[15:])], cut=True))
+    assert redacted in (b'{"error":"' + KEY_MARK.encode(), b'{"error":"' + OTHER_MARK.encode())
+
+
+def test_the_beginning_of_base64_at_the_end_of_a_cut_body_is_replaced() -> None:
+    for behind in range(3):
+        written = base64.b64encode(b"user:::"[:behind] + KEY.encode())
+        for shown in range(14, len(written)):
+            ((_, redacted),) = REDACTOR.redact_chunks([(0.0, b"Basic " + written[:shown])], cut=True)
+            assert written[4:12] not in redacted
+
+
+def test_less_than_eight_characters_and_the_end_of_a_whole_body_stay() -> None:
+    for body, cut in ((KEY[:7], True), (KEY[:12], False), (KEY[:12] + " ", True), ("x" + KEY[1:12], True)):
+        assert REDACTOR.redact_chunks([(0.0, body.encode())], cut=cut) == [(0.0, body.encode())]
+
+
+def deltas(pieces: list[str], name: str = "content") -> bytes:
+    events = [{"id": "c-1", "model": "m", "choices": [{"index": 0, "delta": {name: piece}}]} for piece in pieces]
+    return b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+
+
+def told(body: bytes) -> str:
+    """What a client reads from the deltas."""
+    events = [json.loads(line[6:]) for line in body.decode().splitlines() if line]
+    assert {(event["id"], event["model"]) for event in events} <= {("c-1", "m")}
+    return "".join(event["choices"][0]["delta"]["content"] for event in events)
+
+
+@given(st.lists(st.integers(0, len(KEY) + 10), max_size=12), st.sampled_from([str, json_slash, percent_all]))
+def test_a_key_that_a_stream_tells_bit_by_bit_is_replaced(borders: list[int], write: Written) -> None:
+    text = f"say {write(KEY)} now"
+    cuts = sorted({0, len(text), *(border for border in borders if border < len(text))})
+    body = deltas([text[a:b] for a, b in itertools.pairwise(cuts)])
+    pieces = [(float(place), body[place : place + 50]) for place in range(0, len(body), 50)]
+    redacted = REDACTOR.redact_chunks(pieces, body=True)
+    assert len(redacted) == len(pieces)
+    assert told(b"".join(data for _, data in redacted)) == f"say {KEY_MARK} now"
+
+
+def test_lines_of_an_event_stream_tell_no_key_bit_by_bit() -> None:
+    body = b"event: note\n" + b"".join(b"data: " + KEY[place : place + 3].encode() + b"\n" for place in range(0, 29, 3))
+    ((_, redacted),) = REDACTOR.redact_chunks([(0.0, body)], body=True)
+    assert redacted.startswith(b"event: note\ndata: [[key:general:openai]]\ndata: \n")
+    assert KEY[8:].encode() not in b"".join(line.removeprefix(b"data: ") for line in redacted.split(b"\n"))
+
+
+@given(TEXTS, st.lists(TEXTS, max_size=8))
+def test_a_body_without_secrets_stays_as_it_is(text: str, pieces: list[str]) -> None:
+    for body in (text.encode("utf-8", "surrogatepass"), deltas(pieces)):
+        assert REDACTOR.redact_chunks([(0.0, body)], body=True) == [(0.0, body)]
 
 
 @pytest.mark.parametrize(

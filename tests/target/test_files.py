@@ -128,3 +128,27 @@ def test_header_values_may_come_from_the_environment_and_count_as_secrets(tmp_pa
     target, _, secrets = load_target(write(tmp_path, text), {"MY_KEY": KEY, "TENANT": "tenant-secret-1"})
     assert target.headers == (("x-tenant", "tenant-secret-1"), ("x-plain", "openai"))
     assert secrets == {"header:x-tenant": "tenant-secret-1"}
+
+
+def test_headers_of_one_name_in_two_roles_are_two_secrets(tmp_path: Path) -> None:
+    text = GOOD + (
+        '\n[roles."general:openai".headers]\nX-Pass = { env = "FIRST" }\n'
+        '\n[roles."general:gemini"]\nkey_env = "OTHER_KEY"\nmodels = ["m"]\nheaders = { X-Pass = { env = "SECOND" } }\n'
+    )
+    environ = {"MY_KEY": KEY, "OTHER_KEY": KEY + "2", "FIRST": "first-pass-word", "SECOND": "second-pass-word"}
+    _, _, secrets = load_target(write(tmp_path, text), environ)
+    assert secrets == {"header:x-pass": "first-pass-word", "header:general:gemini:x-pass": "second-pass-word"}
+
+
+def test_a_secret_header_that_is_too_short_to_be_kept_out_of_reports_is_refused(tmp_path: Path) -> None:
+    text = GOOD.replace("[limits]", '[headers]\nx-tenant = { env = "TENANT" }\n\n[limits]')
+    with pytest.raises(TargetError, match="the value of TENANT has 7 characters") as caught:
+        load_target(write(tmp_path, text), {"MY_KEY": KEY, "TENANT": "hunter2"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_target_file_that_holds_the_key_itself_is_refused_without_showing_it(tmp_path: Path) -> None:
+    text = GOOD.replace("[limits]", f'[headers]\nx-plain = "{KEY}"\n\n[limits]')
+    with pytest.raises(TargetError, match=r"line \d+: the key of role general:openai stands in this line") as caught:
+        load_target(write(tmp_path, text), {"MY_KEY": KEY})
+    assert KEY not in str(caught.value)

@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from llmapi_conformance.errors import TargetError
-from llmapi_conformance.evidence.secret_forms import Finder, forms_of
+from llmapi_conformance.evidence.scattered import scattered
+from llmapi_conformance.evidence.secret_forms import ESCAPED, Finder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from llmapi_conformance.evidence.exchange import Headers
 
@@ -43,10 +44,12 @@ class Redactor:
     """Replaces secrets by markers, in time linear to the text.
 
     A secret is found as it is, percent-encoded (RFC 3986 section 2.1), escaped as in JSON (RFC 8259 section 7), both
-    also several times over and for anything that is no letter or digit, and within Base64 of either alphabet at any
-    alignment (RFC 4648). Keys of the well-known providers' look and long bearer tokens are replaced too, although
-    nobody told us about them. Where finds overlap all of their bytes go; the marker is that of the first, at one place
-    of the one that we know, then of the longest, then of the one that was told last.
+    also several times over and for characters that need it not, escaped as in HTML, as hexadecimal digits, and within
+    Base64 of either alphabet at any alignment (RFC 4648). In a body it is found also where it is scattered over the
+    texts of a stream, and its beginning at the end of a body that was cut. Keys of the well-known providers' look and
+    long bearer tokens are replaced too, although nobody told us about them. Where finds overlap all of their bytes go;
+    the marker is that of the first, at one place of the one that we know, then of the longest, then of the one that was
+    told last.
     """
 
     __slots__ = ("_finders", "_known")
@@ -84,8 +87,7 @@ class Redactor:
                     "or it could not be told from other text in a recording"
                 )
         if secrets:
-            forms = (form for secret, marker in secrets.items() for form in forms_of(secret, marker.encode()))
-            self._finders = (*self._finders, Finder(forms))
+            self._finders = (*self._finders, Finder(secrets))
             self._known.update(secrets)
 
     def redact(self, data: bytes) -> bytes:
@@ -103,12 +105,20 @@ class Redactor:
         """The headers without secrets in names and values, whose characters stand for bytes (ISO 8859-1)."""
         return tuple((self._redact_field(name), self._redact_field(value)) for name, value in headers)
 
-    def redact_chunks(self, chunks: Sequence[tuple[float, bytes]]) -> list[tuple[float, bytes]]:
+    def redact_chunks(
+        self, chunks: Sequence[tuple[float, bytes]], *, body: bool = False, cut: bool = False
+    ) -> list[tuple[float, bytes]]:
         """Chunks (arrival time, bytes) without secrets, also without those that lie across borders.
 
         The marker goes into the chunk in which the secret begins; number and times of the chunks stay.
+
+        Args:
+            chunks: The text, in pieces.
+            body: Whether it is a whole body, in whose texts secrets may be scattered.
+            cut: Whether it may end within a secret.
         """
-        spans = self._spans(chunks[0][1] if len(chunks) == 1 else b"".join(data for _, data in chunks))
+        data = chunks[0][1] if len(chunks) == 1 else b"".join(data for _, data in chunks)
+        spans = self._spans(data, body=body, cut=cut)
         if not spans:
             return list(chunks)
         redacted: list[tuple[float, bytes]] = []
@@ -137,13 +147,29 @@ class Redactor:
         redacted = self.redact(data)
         return value if redacted is data else redacted.decode("latin-1")
 
-    def _spans(self, data: bytes) -> list[_Span]:
+    def _spans(self, data: bytes, *, body: bool, cut: bool) -> list[_Span]:
         """What is to be replaced: in order, without overlap."""
+        escaped = ESCAPED.search(data) is not None
         found = [
             (start, -told, -end, marker)
             for told, finder in enumerate(self._finders, start=1)
-            for start, end, marker in finder.spans(data)
+            for start, end, marker in finder.spans(data, escaped=escaped)
         ]
+
+        def in_texts(text: bytes) -> Iterator[_Span]:
+            for finder in self._finders:
+                yield from finder.spans(text, escaped=escaped)
+                if cut:
+                    yield from finder.broken_off(text, escaped=escaped)
+
+        if body:
+            found += [
+                (start, -len(self._finders) - 1, -end, marker) for start, end, marker in scattered(data, in_texts)
+            ]
+        if cut:
+            # Told last, so that they lose against whole secrets.
+            for finder in self._finders:
+                found += [(start, -1, -end, marker) for start, end, marker in finder.broken_off(data, escaped=escaped)]
         found += [(start, 0, -end, marker) for start, end, marker in _unknown_spans(data)]
         found.sort(key=lambda find: (find[0], find[1] == 0, find[2], find[1]))
         merged: list[_Span] = []

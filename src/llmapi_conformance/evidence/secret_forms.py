@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,26 @@ class Form:
     tail: bool = False
 
 
-def forms_of(secret: str, marker: bytes) -> Iterator[Form]:
-    """The plain and escaped form, mixed at will, and Base64 at its three alignments, without padding."""
-    yield Form(tuple(_token(character) for character in secret), marker)
+ESCAPED = re.compile(
+    rb"\\u00(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"
+    rb"|%(?:25){0,3}(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"
+    rb"|&(?:#|amp;|lt;|gt;|quot;|apos;)"
+)
+"""Where letters and digits are escaped, which need not be, or anything as in HTML: rare, and slow to look for."""
+
+
+def forms_of(secret: str, marker: bytes, *, thorough: bool = False) -> Iterator[Form]:
+    """The plain and escaped form, mixed at will, hexadecimal, and Base64 at its three alignments, without padding.
+
+    Args:
+        secret: Its characters.
+        marker: What replaces it.
+        thorough: Whether letters and digits may be escaped too, and escapes of HTML count.
+    """
+    token = _any_token if thorough else _token
+    yield Form(tuple(token(character) for character in secret), marker)
     data = secret.encode()
+    yield Form(tuple(_hex(f"{byte:02x}") for byte in data), marker)
     for offset in range(3):
         encoded = base64.b64encode(bytes(offset) + data).rstrip(b"=").decode()
         head = (offset * 8 + 5) // 6  # so many characters hold bits of what stands before
@@ -41,9 +57,40 @@ def forms_of(secret: str, marker: bytes) -> Iterator[Form]:
 
 
 class Finder:
-    """Finds forms in one pass, the longest at each place."""
+    """Finds secrets in one pass, the longest at each place."""
 
-    __slots__ = ("_forms", "_pattern")
+    __slots__ = ("_plain", "_secrets", "_thorough")
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        """Prepare for secrets, given with the marker of each."""
+        self._secrets = dict(secrets)
+        self._plain = _Search(self._forms(thorough=False))
+        self._thorough: _Search | None = None
+
+    def spans(self, data: bytes, *, escaped: bool) -> Iterator[tuple[int, int, bytes]]:
+        """Start, end and marker of each find, from left to right; ``escaped`` says whether ``ESCAPED`` was found."""
+        return self._search(escaped=escaped).spans(data)
+
+    def broken_off(self, data: bytes, *, escaped: bool) -> Iterator[tuple[int, int, bytes]]:
+        """Start, end and marker of what may be the beginning of a secret at the end of data that was cut."""
+        return self._search(escaped=escaped).broken_off(data)
+
+    def _search(self, *, escaped: bool) -> _Search:
+        if not escaped:
+            return self._plain
+        if self._thorough is None:
+            self._thorough = _Search(self._forms(thorough=True))
+        return self._thorough
+
+    def _forms(self, *, thorough: bool) -> Iterator[Form]:
+        for secret, marker in self._secrets.items():
+            yield from forms_of(secret, marker.encode(), thorough=thorough)
+
+
+class _Search:
+    """One expression for many forms."""
+
+    __slots__ = ("_begun", "_forms", "_pattern")
 
     def __init__(self, forms: Iterable[Form]) -> None:
         root = _Node()
@@ -54,9 +101,9 @@ class Finder:
             node.form = node.form or form
         self._forms: list[Form] = []
         self._pattern = re.compile(_pattern(root, self._forms))
+        self._begun: re.Pattern[bytes] | None = None
 
     def spans(self, data: bytes) -> Iterator[tuple[int, int, bytes]]:
-        """Start, end and marker of each find, from left to right."""
         for match in self._pattern.finditer(data):
             form = self._forms[(match.lastindex or 1) - 1]
             start, end = match.span()
@@ -65,6 +112,42 @@ class Finder:
             if form.tail and end < len(data) and data[end] in _BASE64:
                 end += 1
             yield start, end, form.marker
+
+    def broken_off(self, data: bytes) -> Iterator[tuple[int, int, bytes]]:
+        last = data[-LONGEST_BROKEN:]
+        if self._begun is None:
+            self._begun = re.compile(b"|".join({_beginning(form) for form in self._forms}))
+        if self._begun.search(last) is None:
+            return
+        for form in self._forms:
+            for match in re.finditer(b"(?=(" + _beginning(form) + b"))", last):
+                if _goes_on_to_the_end(form.tokens[SHORTEST_BROKEN:], last, match.end(1)):
+                    start = len(data) - len(last) + match.start()
+                    yield start - (form.head and start > 0 and data[start - 1] in _BASE64), len(data), form.marker
+                    break
+
+
+SHORTEST_BROKEN = 8
+"""Characters of a form from which on the beginning of a secret is one."""
+LONGEST_BROKEN = 16 * 1024
+"""Bytes at the end of cut data in which the beginning of a secret is looked for."""
+_HALF_AN_ESCAPE = re.compile(rb"[0-9A-Fa-f]|%(?:25){0,3}[0-9A-Fa-f]?|\\+(?:u[0-9A-Fa-f]{0,3})?|&#?[0-9A-Za-z]{0,6}")
+
+
+def _beginning(form: Form) -> bytes:
+    return b"".join(form.tokens[:SHORTEST_BROKEN])
+
+
+def _goes_on_to_the_end(tokens: tuple[bytes, ...], data: bytes, position: int) -> bool:
+    """Whether data ends within these tokens."""
+    for token in tokens:
+        if position == len(data):
+            return True
+        match = re.compile(token).match(data, position)
+        if match is None:
+            return _HALF_AN_ESCAPE.fullmatch(data, position) is not None
+        position = match.end()
+    return False
 
 
 @dataclass(slots=True)
@@ -108,6 +191,25 @@ def _token(character: str) -> bytes:
     alternatives.append(_BACKSLASHES + b"(?:" + b"|".join(escaped) + b")")
     return b"(?:" + b"|".join(alternatives) + b")"
 
+
+def _any_token(character: str) -> bytes:
+    """As ``_token``, with letters and digits escaped too, and with the escapes of HTML."""
+    known = _token(character)
+    escapes = [_html(character)]
+    if character.isascii() and character.isalnum():
+        escapes += [_percent(character), _BACKSLASHES + _unicode_escape(character)]
+    return b"(?:" + b"|".join((known, *escapes)) + b")"
+
+
+def _html(character: str) -> bytes:
+    """A character reference: decimal, hexadecimal or by name."""
+    digits = _hex(f"{ord(character):x}")
+    numbers = rb"#(?:0{0,5}" + str(ord(character)).encode() + b"|[xX]0{0,5}" + digits + b")"
+    name = _HTML_NAMES.get(character)
+    return b"&(?:" + numbers + (b"|" + name if name else b"") + b");"
+
+
+_HTML_NAMES = {"&": b"amp", "<": b"lt", ">": b"gt", '"': b"quot", "'": b"apos"}
 
 _BACKSLASHES = rb"\\{1,15}"
 """One before an escaped character; JSON in JSON doubles and adds one, up to three times."""

@@ -20,7 +20,7 @@ from llmapi_conformance.evidence.redaction import Redactor
 from llmapi_conformance.evidence.results import ResultStatus, ScenarioResult, ScenarioStopped
 from llmapi_conformance.evidence.silence import seems_gone
 from llmapi_conformance.evidence.tasks import SUBMITTING, submitted_tasks
-from llmapi_conformance.sending.assembly import SHORTEST_SECRET, Place, assemble, recorded
+from llmapi_conformance.sending.assembly import Place, assemble, recorded
 from llmapi_conformance.sending.budget import Budget
 from llmapi_conformance.sending.controls import Controls, body_of
 from llmapi_conformance.sending.credentials import Credential
@@ -33,6 +33,7 @@ from llmapi_conformance.sending.presence import Presence
 from llmapi_conformance.sending.session import Outgoing, Session
 from llmapi_conformance.sending.socket_session import SocketSession
 from llmapi_conformance.sending.sweeping import HURRIED, PATIENT, Sweep
+from llmapi_conformance.target.secrets import secrets_of, sent_forms
 from llmapi_conformance.wire.capture import captured_response
 from llmapi_conformance.wire.http import HttpSender
 from llmapi_conformance.wire.message import WireFailure
@@ -85,7 +86,7 @@ class Conductor:
         )
         self.exchanges: list[Exchange] = []
         self.on_result: Callable[[str, str, ResultStatus, str], None] | None = None
-        self._redactor = Redactor(_secrets(setting))
+        self._redactor = Redactor(secrets_of(setting.keyring, setting.header_secrets))
         self._plan = Plan(())
         self._own_keys: dict[tuple[str, str], Credential] = {}
         self._futures: dict[str, Future[ScenarioResult]] = {}
@@ -313,7 +314,7 @@ class Conductor:
                 raise TargetError(f"The reference gateway handed out no key for role {role}.")
             marker = f"key:{role}:own"
             self._own_keys[instance.key, role] = Credential(marker, made["key"])
-            self._redactor = self._redactor.with_secrets({made["key"]: f"[[{marker}]]"})
+            self._redactor = self._redactor.with_secrets(sent_forms(made["key"], marker))
 
     async def send(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Exchange:
         """Send, record and return one exchange (see ``sending.session.Gateway``)."""
@@ -490,10 +491,3 @@ def sole_cause(error: BaseException) -> BaseException:
             return error
         error = error.exceptions[0]
     return error
-
-
-def _secrets(setting: Setting) -> dict[str, str]:
-    found = {value: f"[[{name}]]" for name, value in setting.header_secrets.items() if len(value) >= SHORTEST_SECRET}
-    for role in setting.keyring:
-        found.setdefault(setting.keyring.reveal(role), f"[[key:{role}]]")
-    return found

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from llmapi_conformance.contract.clauses import Basis, Level
 from llmapi_conformance.errors import TargetError
-from llmapi_conformance.target.keyring import Keyring
+from llmapi_conformance.target.keyring import SHORTEST_KEY, Keyring
 from llmapi_conformance.target.target import Role, Target, TaskTerms, Timeouts
 from llmapi_conformance.target.waivers import load_waivers
 
@@ -158,6 +158,7 @@ def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Ta
         key = _key(lines, name, role, environ)
         if key is None:
             continue
+        lines.without(key, name)
         keys[name] = key
         headers = _headers(lines, ("roles", name, "headers"), role.headers, environ, secrets)
         roles[name] = Role(name, tuple(role.models), headers)
@@ -240,7 +241,16 @@ def _headers(
             found = environ.get(value.env, "").strip()
             if not found:
                 raise lines.error((*where, name), f"the environment variable {value.env} is not set")
-            secrets[f"header:{name.lower()}"] = found
+            if len(found) < SHORTEST_KEY:
+                raise lines.error(
+                    (*where, name),
+                    f"the value of {value.env} has {len(found)} characters; a secret needs at least {SHORTEST_KEY}, "
+                    "otherwise it can't be kept out of reports. Write it into this file if it is none",
+                )
+            marker = f"header:{name.lower()}"
+            if secrets.get(marker, found) != found:  # another role's
+                marker = f"header:{where[1]}:{name.lower()}"
+            secrets[marker] = found
             made.append((name, found))
         else:
             made.append((name, value))
@@ -250,10 +260,11 @@ def _headers(
 class _Lines:
     """Finds the line of a key in TOML text."""
 
-    __slots__ = ("_lines", "path")
+    __slots__ = ("_lines", "_text", "path")
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
+        self._text = text
         self._lines: dict[tuple[str, ...], int] = {}
         table: tuple[str, ...] = ()
         for number, line in enumerate(text.splitlines(), 1):
@@ -270,6 +281,19 @@ class _Lines:
 
     def error(self, where: tuple[str, ...], message: str) -> TargetError:
         return TargetError(f"{self.path}, line {self.of(where)}: {message}.")
+
+    def without(self, key: str, role: str) -> None:
+        """See that a key does not stand in the file itself, which recordings and reports quote.
+
+        Raises:
+            TargetError: It does.
+        """
+        for number, line in enumerate(self._text.splitlines(), 1):
+            if key in line:
+                raise TargetError(
+                    f"{self.path}, line {number}: the key of role {role} stands in this line, and reports would show "
+                    "it. Take it out; a key is named with key_env or key_file."
+                )
 
     def one_of(self, where: tuple[str, ...], word: str, known: list[str] | tuple[str, ...], kind: str) -> None:
         if word in known:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from llmapi_conformance.evidence.exchange import Chunk, Request, Response
+from llmapi_conformance.evidence.exchange import Chunk, Ending, Request, Response
 from llmapi_conformance.wire.message import WireAnswer, WireFailure
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def captured_response(outcome: WireAnswer | WireFailure, redactor: Redactor) -> 
     """What came back, redacted, and one sentence when no response head did; times rounded to the microsecond."""
     if isinstance(outcome, WireFailure):
         return None, redactor.redact_text(outcome.sentence)
-    chunks = redactor.redact_chunks(outcome.chunks)
+    cut = outcome.ending is not Ending.COMPLETE
+    chunks = redactor.redact_chunks(outcome.chunks, body=True, cut=cut)
     return (
         Response(
             status=outcome.status,
@@ -79,7 +80,8 @@ def captured_frames(frames: Sequence[Frame], redactor: Redactor) -> tuple[Frame,
     for sent in (True, False):
         for control in (True, False):
             places = [i for i, frame in enumerate(frames) if (frame.sent, frame.is_control) == (sent, control)]
-            redacted = redactor.redact_chunks([(frames[place].at, frames[place].data) for place in places])
+            pieces = [(frames[place].at, frames[place].data) for place in places]
+            redacted = redactor.redact_chunks(pieces, body=not control, cut=not sent)
             for place, (at, data) in zip(places, redacted, strict=True):
                 kept[place] = replace(frames[place], at=round(at, 6), data=_kept(data) if sent else data)
     return tuple(kept)

@@ -6,20 +6,22 @@ import zlib
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
+_COMPRESSIONS = frozenset({*_CODINGS, "br", "zstd", "compress", "x-compress", "dcb", "dcz"})
 
 
 class Decoder:
     """Decodes one body; what it can't decode it hands on as it is and says so.
 
-    ``gzip`` (members one after another too) and ``deflate`` (with or without the zlib wrapper) are decoded; other
-    codings and several at once are kept as received.
+    ``gzip`` (members one after another too) and ``deflate`` (with or without the zlib wrapper) are decoded. What is
+    compressed in another way, several times, or behind a fault, is not handed on: nobody could see what secrets are in
+    it. A name that is no compression, or a body that is not compressed at all, is a mistake: it is kept as received.
 
     Attributes:
         detail: One sentence about what was not decoded; empty otherwise.
         full: Whether the decoded body reached the limit, so that the rest is not decoded.
     """
 
-    __slots__ = ("_coding", "_decompressor", "_left", "_started", "detail", "full")
+    __slots__ = ("_coding", "_decompressor", "_left", "_opaque", "_started", "detail", "full")
 
     def __init__(self, content_encoding: str, limit: int) -> None:
         """Prepare for a ``Content-Encoding`` value and at most ``limit`` decoded bytes."""
@@ -30,16 +32,19 @@ class Decoder:
         self._left = limit
         self._coding = ""
         self._started = False
+        self._opaque = False
         if len(codings) == 1 and codings[0] in _CODINGS:
             self._coding = _CODINGS[codings[0]]
         elif codings:
-            self.detail = (
-                "the content coding is not one that this tool decodes (gzip, deflate): the body is kept encoded"
-            )
+            self._opaque = not _COMPRESSIONS.isdisjoint(codings)
+            kept = "only its length and digest are kept" if self._opaque else "the body is kept as received"
+            self.detail = f"the content coding is not one that this tool decodes (gzip, deflate): {kept}"
         self._decompressor = zlib.decompressobj(_GZIP_WINDOW if self._coding == "gzip" else zlib.MAX_WBITS)
 
     def feed(self, data: bytes) -> bytes:
         """Decode the next bytes."""
+        if self._opaque:
+            return b""
         if not self._coding:
             return self._take(data)
         decoded = b""
@@ -52,8 +57,10 @@ class Decoder:
             try:
                 decoded += self._decompress(data)
             except zlib.error:
-                self._give_up(f"the body is not valid {self._coding}: it is kept as received from there on")
-                return decoded + self._take(data)
+                self._opaque = self._started
+                kept = "what follows is not kept" if self._opaque else "it is kept as received"
+                self._give_up(f"the body is not valid {self._coding}: {kept}")
+                return decoded + self.feed(data)
             data = self._decompressor.unused_data
         return decoded
 
