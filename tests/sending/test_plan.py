@@ -89,3 +89,31 @@ def test_a_parameter_that_is_nothing_is_named() -> None:
 
     with pytest.raises(LookupError, match="odd takes nothing"):
         needed_by(odd.instances()[0])
+
+
+def test_generated_cases_are_counted_before_they_are_made() -> None:
+    @scenario(
+        surface="chat",
+        cost=Cost(1),
+        parameters={"operation": ["a", "b"]},
+        roles={"a": OPENAI, "b": ANTHROPIC},
+        generated=lambda values, cases: Cost(cases if values["operation"] == "a" else 1, cases, 2 * cases),
+    )
+    async def generating(session: object, operation: str) -> None: ...
+
+    plan = make_plan(TARGET, generating.instances(), 20)
+    assert plan.generates
+    assert [(step.instance.role, step.obstacle, step.cost) for step in plan.steps] == [
+        (OPENAI, "", Cost(21, 20, 40)),
+        (ANTHROPIC, f"no key for role {ANTHROPIC}", Cost(2, 20, 40)),
+    ]
+    assert plan.cost == Cost(21, 20, 40)
+
+
+def test_where_nothing_is_generated_the_plan_says_what_would() -> None:
+    @scenario(surface="chat", role=OPENAI, cost=Cost(1), generated=lambda _, cases: Cost(cases))
+    async def ungenerated(session: object) -> None: ...
+
+    plan = make_plan(TARGET, ungenerated.instances())
+    assert not plan.generates
+    assert "--generate N" in plan.steps[0].obstacle
