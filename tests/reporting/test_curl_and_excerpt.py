@@ -1,13 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import shlex
-import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING
 
-from websockets.sync.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
 
 from llmapi_conformance.evidence.exchange import Frame, Request
 from llmapi_conformance.reporting.curl import curl_line
@@ -36,7 +35,7 @@ def words(one: Exchange, key: str = "the-key") -> list[str]:
     done = subprocess.run(
         ["/bin/sh", "-c", line], env={"KEY_GENERAL_OPENAI": key}, capture_output=True, check=True, timeout=10
     )
-    return done.stdout.decode().split("\0")[:-1]
+    return out.decode().split("\0")[:-1]
 
 
 def test_a_shell_reads_the_line_back_as_it_was_sent() -> None:
@@ -106,30 +105,29 @@ def test_the_line_of_a_websocket_says_the_same_again() -> None:
     heard: list[str] = []
     keys: list[str] = []
 
-    def talk(connection: ServerConnection) -> None:
+    async def talk(connection: ServerConnection) -> None:
         keys.append(connection.request.headers["Authorization"] if connection.request else "")
         for message in messages:
-            heard.append(str(connection.recv(timeout=5)))
-            connection.send(f"got {len(message)}")
+            heard.append(str(await asyncio.wait_for(connection.recv(), 5)))
+            await connection.send(f"got {len(message)}")
 
-    frames = [Frame(0, sent=True, kind="text", data=message.encode()) for message in messages]
-    with serve(talk, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        line = curl_line(talked(101, *frames), f"http://127.0.0.1:{server.socket.getsockname()[1]}/prefix")
-        python = shlex.quote(sys.executable)
-        done = subprocess.run(
-            ["/bin/sh", "-c", line.replace("python3", python, 1)],
-            env={"KEY_GENERAL_OPENAI": "the-key", "PYTHONIOENCODING": "utf-8", "LC_ALL": "C.UTF-8"},
-            capture_output=True,
-            check=False,
-            timeout=20,
-        )
-        server.shutdown()
-        thread.join()
-    assert heard == [messages[0], "the-key é"], done.stderr.decode()
+    async def said_again() -> tuple[bytes, bytes]:
+        frames = [Frame(0, sent=True, kind="text", data=message.encode()) for message in messages]
+        async with serve(talk, "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            line = curl_line(talked(101, *frames), f"http://127.0.0.1:{port}/prefix")
+            process = await asyncio.create_subprocess_exec(
+                *("/bin/sh", "-c", line.replace("python3", shlex.quote(sys.executable), 1)),
+                env={"KEY_GENERAL_OPENAI": "the-key", "PYTHONIOENCODING": "utf-8", "LC_ALL": "C.UTF-8"},
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            return await asyncio.wait_for(process.communicate(), 20)
+
+    out, told = asyncio.run(said_again())
+    assert heard == [messages[0], "the-key é"], told.decode()
     assert keys == ["Bearer the-key"]
-    assert done.stdout.decode().split("\n")[:2] == [f"got {len(message)}" for message in messages]
+    assert out.decode().split("\n")[:2] == [f"got {len(message)}" for message in messages]
 
 
 def test_messages_that_no_line_can_hold_are_counted() -> None:
