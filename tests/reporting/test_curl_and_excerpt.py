@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import shlex
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def words(one: Exchange, key: str = "the-key") -> list[str]:
     done = subprocess.run(
         ["/bin/sh", "-c", line], env={"KEY_GENERAL_OPENAI": key}, capture_output=True, check=True, timeout=10
     )
-    return out.decode().split("\0")[:-1]
+    return done.stdout.decode().split("\0")[:-1]
 
 
 def test_a_shell_reads_the_line_back_as_it_was_sent() -> None:
