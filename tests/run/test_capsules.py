@@ -36,6 +36,11 @@ CANNOT = {
 }
 
 
+of_any = pytest.mark.parametrize("found", [*CAN_BE_SENT, *CANNOT], indirect=True, scope="module")
+of_sendable = pytest.mark.parametrize("found", [*CAN_BE_SENT], indirect=True, scope="module")
+of_others = pytest.mark.parametrize("found", [*CANNOT], indirect=True, scope="module")
+
+
 @dataclass(frozen=True)
 class Found:
     """Capsules of a fault."""
@@ -61,7 +66,7 @@ def target_file(folder: Path, announcement: dict[str, Any], *only: str) -> tuple
     return path, {f"KEY_{number}": key for number, key in enumerate(keys.values())}
 
 
-@pytest.fixture(scope="module", params=[*CAN_BE_SENT, *CANNOT])
+@pytest.fixture(scope="module")
 def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Found:
     """Capsules of every finding of the fault's clauses."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -97,6 +102,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
+@of_any
 def test_a_capsule_holds_what_it_says(found: Found) -> None:
     for folder in found.folders:
         document = told(folder)
@@ -124,6 +130,7 @@ def test_a_capsule_holds_what_it_says(found: Found) -> None:
         assert all(f"  {path.name} " in page for path in folder.iterdir() if path.name != "README.txt")
 
 
+@of_any
 def test_a_capsule_is_whole_and_judged_like_the_run(found: Found, tmp_path: Path) -> None:
     folder = found.folders[0]
     assert tool("verify", folder)[0] == 0
@@ -139,11 +146,10 @@ def test_a_capsule_is_whole_and_judged_like_the_run(found: Found, tmp_path: Path
     ]
 
 
+@of_sendable
 def test_a_capsule_that_can_be_sent_again_deviates_where_the_fault_is_and_nowhere_else(
     found: Found, faulty: dict[str, Any], conforming: dict[str, Any], tmp_path: Path
 ) -> None:
-    if found.fault in CANNOT:
-        pytest.skip("the next test is about it")
     for name, announcement, expected in (("faulty", faulty, 1), ("conforming", conforming, 0)):
         target, env = target_file(tmp_path, announcement)
         status, out, err = tool(
@@ -157,11 +163,10 @@ def test_a_capsule_that_can_be_sent_again_deviates_where_the_fault_is_and_nowher
         assert tool("verify", tmp_path / name)[0] == 0
 
 
+@of_others
 def test_a_capsule_that_can_not_be_sent_again_says_why_and_what_to_do(
     found: Found, conforming: dict[str, Any], tmp_path: Path
 ) -> None:
-    if found.fault in CAN_BE_SENT:
-        pytest.skip("the test before is about it")
     target, env = target_file(tmp_path, conforming)
     status, out, err = tool("replay", found.folders[0], "-t", target, "--report-dir", tmp_path / "new", env=env)
     assert (status, err) == (2, "")
@@ -172,9 +177,8 @@ def test_a_capsule_that_can_not_be_sent_again_says_why_and_what_to_do(
     assert not (tmp_path / "new").exists()
 
 
+@of_sendable
 def test_a_key_that_is_missing_is_one_sentence(found: Found, conforming: dict[str, Any], tmp_path: Path) -> None:
-    if found.fault in CANNOT:
-        pytest.skip("it is not sent")
     target, env = target_file(tmp_path, conforming, "image:batch")
     status, out, err = tool("replay", found.folders[0], "-t", target, "--report-dir", tmp_path / "new", env=env)
     assert (status, out) == (2, "")
