@@ -26,7 +26,9 @@ check: $(READY)
 
 tests: $(READY) chromium
 	@echo "tests: the machinery, then every fault and every legal variation"
-	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/browser
+	@echo "tests: the pages in a browser"  # apart: its driver keeps an event loop running in the process
+	@$(BIN)/pytest -q tests/browser
 
 chromium:  ## install the browser that looks at the HTML report, where that can be done
 	@if { command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null; then :; \
