@@ -86,3 +86,17 @@ def test_a_target_that_may_have_to_be_paid_for_gets_none_unless_asked(tmp_path: 
     assert cases(str(file), "gate", 5) == 5
     assert (cases(EMBEDDED, "gate"), cases(EMBEDDED, "acceptance"), cases(EMBEDDED, "probe")) == (20, 60, 0)
     assert cases(EMBEDDED, "gate", 0) == 0
+
+
+def test_an_operation_that_the_target_does_not_offer_gets_none(
+    tmp_path: Path, reference: dict[str, Any], monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("A_KEY", reference["keys"]["general:openai"])
+    file = tmp_path / "target.toml"
+    file.write_text(
+        f'name = "no usage"\nbase_url = "{reference["base_url"]}"\noffers = ["errors", "http", "chat"]\n'
+        '[roles."general:openai"]\nkey_env = "A_KEY"\nmodels = ["gpt-5.1"]\n'
+    )
+    done = tool("run", "-t", str(file), "-k", ONE, "--generate", "4", "--report-dir", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {operation for operation, *_ in bodies(tmp_path / "run")} == {"createChatCompletion"}

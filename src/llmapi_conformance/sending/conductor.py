@@ -407,14 +407,14 @@ class Conductor:
         Raises:
             ScenarioStopped: The target does not offer it, or not to this role.
         """
-        operation = outgoing.operation
+        operation, known = outgoing.operation, self._setting.operations
         if operation is None:
-            matched = match_operation(self._setting.operations, outgoing.method, outgoing.target)
-            operation = matched.id if matched else ""
-            if matched and matched.surface not in self.target.offers:
-                raise ScenarioStopped(
-                    ResultStatus.NOT_OFFERED, f"the target does not offer the surface {matched.surface}"
-                )
+            matched = match_operation(known, outgoing.method, outgoing.target)
+        else:
+            matched = next((one for one in known if one.id == operation), None)
+        operation = matched.id if matched else operation or ""
+        if matched and matched.surface not in self.target.offers:
+            raise ScenarioStopped(ResultStatus.NOT_OFFERED, f"the target does not offer the surface {matched.surface}")
         if gap := self.target.gap(role, operation):
             raise ScenarioStopped(ResultStatus.NOT_OFFERED, gap)
         return operation
