@@ -36,6 +36,13 @@ def test_gemini_asks_by_its_path_and_query(query: str, mode: str) -> None:
     assert mode_of(asks, _answer("application/json")) == mode
 
 
+@pytest.mark.parametrize("query", ["?alt=sse&alt=json", "?alt=json&alt=sse"])
+def test_of_two_forms_that_are_asked_for_the_answer_tells_which(query: str) -> None:
+    asks = Outgoing("POST", f"/v1beta/models/m:streamGenerateContent{query}", (), b'{"contents":[]}', ())
+    assert mode_of(asks, _answer("application/json")) == "plain"
+    assert mode_of(asks, _answer("text/event-stream")) == "stream"
+
+
 @pytest.mark.parametrize(("value", "mode"), [("true", "stream"), ("false", "plain")])
 def test_a_form_asks_in_a_field(value: str, mode: str) -> None:
     body = f'--b\r\nContent-Disposition: form-data; name="stream"\r\n\r\n{value}\r\n--b--\r\n'.encode()
