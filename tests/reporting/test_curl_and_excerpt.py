@@ -48,6 +48,11 @@ def test_a_shell_reads_the_line_back_as_it_was_sent() -> None:
     ]
 
 
+def test_the_chunks_of_a_body_are_left_to_curl() -> None:
+    line = words(sent(headers=(("Transfer-Encoding", "chunked"),), body=b'3\r\n{"a\r\n4\r\n":1}\r\n0\r\n\r\n'))
+    assert line[-4:] == ["-H", "Transfer-Encoding: chunked", "--data-binary", '{"a":1}']
+
+
 def test_unusual_methods_paths_and_streams_keep_what_matters() -> None:
     assert words(sent("DELETE", "//v1/messages"))[2:] == [
         "-X",

@@ -16,8 +16,7 @@ _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate
 def plain_body(headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
     """The content of a body; the body itself where it can't be unpacked, or need not be."""
     values = {name.lower(): value.strip().lower() for name, value in headers}
-    if values.get("transfer-encoding") == "chunked":
-        body = _without_chunks(body)
+    body = unframed(headers, body)
     window = _WINDOWS.get(values.get("content-encoding", ""))
     if window is None:
         return body
@@ -25,6 +24,12 @@ def plain_body(headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
         return zlib.decompressobj(window).decompress(body, LIMIT)
     except zlib.error:
         return body
+
+
+def unframed(headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
+    """A body without the chunks that its headers name, still coded."""
+    chunked = any(name.lower() == "transfer-encoding" and value.strip().lower() == "chunked" for name, value in headers)
+    return _without_chunks(body) if chunked else body
 
 
 def _without_chunks(body: bytes) -> bytes:

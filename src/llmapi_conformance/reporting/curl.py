@@ -7,6 +7,8 @@ import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from llmapi_conformance.evidence.unpacking import unframed
+
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
 
@@ -109,7 +111,8 @@ def variables(exchange: Exchange) -> dict[str, str]:
 def _body(exchange: Exchange) -> str:
     if name := body_file(exchange):
         return f"@{name}  # {len(exchange.request.body)} bytes, in the recording as {exchange.id}"
-    return _quoted(_text(exchange.request.body))
+    # curl makes chunks of its own where the header asks for them.
+    return _quoted(_text(unframed(exchange.request.headers, exchange.request.body)))
 
 
 def _quoted(text: str) -> str:
