@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     Span = tuple[int, int, bytes]
     Find = Callable[[bytes], Iterable[Span]]
 
-_LITERAL: Final = re.compile(rb'"((?:[^"\\]|\\.)*+)"(\s*:)?', re.DOTALL)
+_LITERAL: Final = re.compile(rb'"((?:[^"\\\r\n]|\\[^\r\n])*+)"(\s*:)?')
+"""A string of JSON. It holds no line end, so that a quote too many in one line does no harm to the next."""
 _LINE: Final = re.compile(rb"^(?:data)?: ?([^\r\n]+)", re.MULTILINE)
 
 

@@ -71,6 +71,16 @@ def captured_response(outcome: WireAnswer | WireFailure, redactor: Redactor) -> 
     )
 
 
+def _without_scattered(
+    pieces: Sequence[tuple[float, bytes]], finals: Sequence[bool], redactor: Redactor
+) -> list[tuple[float, bytes]]:
+    """Frames without secrets that are scattered over messages: these are read as lines, each by itself."""
+    ends = [b"\n" if final else b"" for final in finals]
+    lines = [(at, data + end) for (at, data), end in zip(pieces, ends, strict=True)]
+    redacted = redactor.redact_chunks(lines, body=True)
+    return [(at, data.removesuffix(end)) for (at, data), end in zip(redacted, ends, strict=True)]
+
+
 def captured_frames(frames: Sequence[Frame], redactor: Redactor) -> tuple[Frame, ...]:
     """The frames of a WebSocket, redacted, also across the borders of fragments and messages.
 
@@ -81,7 +91,9 @@ def captured_frames(frames: Sequence[Frame], redactor: Redactor) -> tuple[Frame,
         for control in (True, False):
             places = [i for i, frame in enumerate(frames) if (frame.sent, frame.is_control) == (sent, control)]
             pieces = [(frames[place].at, frames[place].data) for place in places]
-            redacted = redactor.redact_chunks(pieces, body=not control, cut=not sent)
+            redacted = redactor.redact_chunks(pieces, cut=not sent)
+            if not control:
+                redacted = _without_scattered(redacted, [frames[place].final for place in places], redactor)
             for place, (at, data) in zip(places, redacted, strict=True):
                 kept[place] = replace(frames[place], at=round(at, 6), data=_kept(data) if sent else data)
     return tuple(kept)
