@@ -108,7 +108,7 @@ def embedded_target(announcement: dict[str, Any]) -> tuple[Target, Keyring]:
         roles=roles,
         offers=frozenset(OFFERED),
         concurrency=16,
-        timeouts=Timeouts(connect=5, first_byte=30, idle=15, total=60),
+        timeouts=Timeouts(connect=15, first_byte=30, idle=15, total=60),
         tasks=_task_terms(announcement.get("tasks", {})),
         body_limit=announcement.get("body_limit", 0),
         upstream_control=announcement["upstream_control_url"],
