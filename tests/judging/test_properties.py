@@ -112,6 +112,12 @@ def test_nothing_is_judged_without_an_answer_to_the_usual_spelling() -> None:
         ),
         (properties.one_stop_text_in_an_array_is_a_stop_text, {"stop": "x"}, {"stop": ["x"]}),
         (properties.a_null_in_chat_is_no_member, {"n": 1}, {"n": 1, "stop": None}),
+        (properties.a_null_in_responses_is_no_member, {"input": "x"}, {"input": "x", "instructions": None}),
+        (
+            properties.one_text_part_is_a_text,
+            {"messages": [{"role": "user", "content": "x"}]},
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]},
+        ),
         (
             properties.a_text_as_input_is_one_message,
             {"input": "x"},

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from llmapi_conformance.contract.contract import load_contract
 from llmapi_conformance.evidence.recording import read_recording
 from llmapi_conformance.tree import tree
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.timeout(300)  # the fixture runs the whole suite
 
 
 def test_every_operation_is_answered_with_success_in_a_whole_run(recorded: Path) -> None:

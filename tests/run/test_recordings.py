@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(300)  # the fixture runs the whole suite
+
 Record = dict[str, Any]
 
 
