@@ -111,6 +111,13 @@ def test_secrets_in_control_frames_go_too() -> None:
     assert [one.data for one in captured_frames(frames, REDACTOR)] == [b"[[key:x]]", b"from [[upstream-host]]"]
 
 
+def test_a_reason_that_is_cut_within_a_key_is_redacted_also_in_our_answer_to_the_close() -> None:
+    reason = b"no: upstream.inter"
+    frames = [Frame(0, sent=sent, kind="close", data=reason, code=1008) for sent in (False, True)]
+    kept = captured_frames(frames, Redactor({"upstream.internal": "[[upstream-host]]"}))
+    assert [frame.data for frame in kept] == [b"no: [[upstream-host]]"] * 2
+
+
 def test_of_a_message_that_was_sent_for_its_length_the_beginning_is_kept() -> None:
     long = b"x" * (LONGEST_KEPT + 1)
     ours, theirs = captured_frames([Frame(0, sent=s, kind="text", data=long) for s in (True, False)], REDACTOR)

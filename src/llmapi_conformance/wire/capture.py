@@ -91,7 +91,8 @@ def captured_frames(frames: Sequence[Frame], redactor: Redactor) -> tuple[Frame,
         for control in (True, False):
             places = [i for i, frame in enumerate(frames) if (frame.sent, frame.is_control) == (sent, control)]
             pieces = [(frames[place].at, frames[place].data) for place in places]
-            redacted = redactor.redact_chunks(pieces, cut=not sent)
+            # A close that we answer says the gateway's reason again, however that was cut.
+            redacted = redactor.redact_chunks(pieces, cut=not sent or control)
             if not control:
                 redacted = _without_scattered(redacted, [frames[place].final for place in places], redactor)
             for place, (at, data) in zip(places, redacted, strict=True):
