@@ -80,7 +80,7 @@ def test_a_body_emptied_behind_our_back_passes_no_check_about_bodies(recorded: P
     assert status == 1
     served = next(clause for clause in document["clauses"] if clause["id"] == "ACC-A01")
     passing = [check for check in served["checks"] if check["verdict"] == "passed" and "websocket" not in check["name"]]
-    # A WebSocket has no body: its opening stands. Nor does the 409 for a task that ended before it was cancelled need one.
+    # A WebSocket has no body: its opening stands. Nor does the 409 for a task that ended before need one.
     assert {(check["name"].rpartition("::")[2], check["examined"]) for check in passing} <= {
         ("test_an_image_key_gets_from_its_tasks_what_the_matrix_says", 1)
     }
