@@ -100,3 +100,14 @@ def test_a_name_does_not_change_with_what_was_observed(read: Any) -> None:
         for text in ("one", HOSTILE)
     ]
     assert names[0] == names[1]
+
+
+def test_waivers_that_are_no_longer_good_are_a_failure_of_their_own(tmp_path: Path) -> None:
+    line = "waiver of CHAT-S05 (team, GW-1) expired on 2026-01-31: mend the gateway, or decide anew"
+    path = tmp_path / "junit.xml"
+    path.write_text(junit_xml({**document(clause("MSG-S07")), "bad_waivers": [line]}), "utf-8")
+    cases = {case.name: case for suite in JUnitXml.fromfile(str(path)) for case in suite}
+    (failure,) = cases["The waivers are good"].result
+    assert failure.message == line
+    path.write_text(junit_xml(document(clause("MSG-S07"))), "utf-8")
+    assert "The waivers are good" not in path.read_text("utf-8")

@@ -32,7 +32,7 @@ def junit_xml(document: Mapping[str, Any]) -> str:
 
     A surface is a test suite, a clause a test case. ``failed`` is a failure, ``error`` an error; what could not be
     judged, or is waived, is skipped with its reason. What is only warned or noted passes, with the finding as its
-    output. A last suite says whether the run can be trusted. What was not selected is not there.
+    output. A last suite says whether the run can be trusted, and which waivers are no longer good. What was not selected is not there.
 
     Args:
         document: What ``verdicts.json`` says.
@@ -92,6 +92,9 @@ def _trust(suite: ET.Element, document: Mapping[str, Any]) -> None:
         problems = problems or ["a check failed by itself, or nothing was observed"]
         element = ET.SubElement(case, "error", message=_line("; ".join(problems)), type="untrusted")
         element.text = _clean("\n".join(problems))
+    if lines := document.get("bad_waivers", ()):
+        case = ET.SubElement(suite, "testcase", classname=f"{SUITE}.run", name="The waivers are good", time="0")
+        ET.SubElement(case, "failure", message=_line("; ".join(lines)), type="waiver").text = _clean("\n".join(lines))
 
 
 def _text(clause: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], most: int) -> str:
