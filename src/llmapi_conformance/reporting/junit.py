@@ -32,7 +32,7 @@ def junit_xml(document: Mapping[str, Any]) -> str:
 
     A surface is a test suite, a clause a test case. ``failed`` is a failure, ``error`` an error; what could not be
     judged, or is waived, is skipped with its reason. What is only warned or noted passes, with the finding as its
-    output. A last suite says whether the run can be trusted, and which waivers are no longer good. What was not selected
+    output. A last suite says whether the run can be trusted and which waivers are no longer good. What was not selected
     is not there.
 
     Args:
