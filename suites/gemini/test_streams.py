@@ -64,7 +64,7 @@ def test_each_piece_is_passed_on_at_once(gemini_progressive: dict[str, Any]) -> 
 
 @clause("GEM-S15")
 def test_the_array_is_written_bit_by_bit(gemini_paced_array: dict[str, Any]) -> None:
-    judge(oracles.the_array_is_written_as_the_pieces_come, gemini_paced_array["answer"], gemini_paced_array["seconds"])
+    judge(oracles.the_array_is_written_as_the_pieces_come, gemini_paced_array["answers"], gemini_paced_array["seconds"])
 
 
 @clause("GEM-S14")

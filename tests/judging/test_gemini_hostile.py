@@ -39,7 +39,7 @@ ASKED = question(
     scripted(f"echo thinking tool_calls=2 arguments={ENCODED} usage=41,23,8"), generationConfig={"stopSequences": ["W"]}
 )
 WHOLE = answer({"text": "x", "thoughtSignature": "c2ln"}, call(), responseId="r")
-FIXED = {"held": -1, "seconds": 0.5, "name": "models/a", "own": {}, "calls": []}
+FIXED = {"held": -1, "paced": [0.5], "name": "models/a", "own": {}, "calls": []}
 
 
 def test_every_active_clause_has_an_oracle() -> None:
@@ -76,7 +76,7 @@ def subjects(oracle: Oracle, one: Exchange) -> list[tuple[Any, ...]]:
     ]
     if not names:
         return [(one, one)]
-    return [tuple(FIXED.get(name, one) for name in names)]
+    return [tuple([one] if name == "answers" else FIXED.get(name, one) for name in names)]
 
 
 def run_all(one: Exchange) -> None:

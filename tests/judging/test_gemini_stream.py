@@ -156,13 +156,15 @@ def test_an_upstream_that_goes_on_after_a_hang_up_is_told() -> None:
     assert judged(oracle, sse(), log(question(), finished=True)) == (0, [])
 
 
-def test_an_array_that_comes_at_once_is_told() -> None:
+def test_an_array_that_comes_at_once_every_time_is_told() -> None:
     body = json.dumps([answer(), answer(), answer(), answer()]).encode()
     cut = [body[:20], body[20:400], body[400:900], body[900:]]
     paced = listed(body=b"", chunks=[(0.1 * number, part) for number, part in enumerate(cut, 1)])
     oracle = gemini_stream.the_array_is_written_as_the_pieces_come
-    assert judged(oracle, paced, 0.3) == (1, [])
-    assert len(judged(oracle, listed(body=body), 0.3)[1]) == 1
+    at_once = listed(body=body)
+    assert judged(oracle, [paced], [0.3]) == (1, [])
+    assert judged(oracle, [at_once, paced], [0.3, 0.3]) == (2, [])
+    assert len(judged(oracle, [at_once, at_once], [0.3, 0.9])[1]) == 1
 
 
 ANTHROPIC: dict[str, Any] = {"type": "error", "error": {"type": "authentication_error", "message": "Invalid API key"}}

@@ -23,6 +23,8 @@ from llmapi_conformance.judging.oracles.gemini import all_parts
 from llmapi_conformance.judging.oracles.grammar import judge_machine, reads_as_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmapi_conformance.evidence.sse import ServerSentEvent
 
 _OPERATION: Final = ("streamGeminiContent",)
@@ -243,24 +245,46 @@ def hanging_up_ends_the_upstreams_request(exchange: Exchange, log: Exchange) -> 
 
 
 @oracle("GEM-S15")
-def the_array_is_written_as_the_pieces_come(exchange: Exchange, seconds: float) -> Judgement:
+def the_array_is_written_as_the_pieces_come(answers: Sequence[Exchange], paced: Sequence[float]) -> Judgement:
     """Without ``alt`` too the pieces arrive one after another (G-stream, H3).
 
+    One answer that does so is enough: a stall of the machine can push a good array together once, and a gateway that
+    holds arrays back does it every time.
+
     Args:
-        exchange: An answer in the form of an array.
-        seconds: Time between the upstream's first and last piece.
+        answers: The same array, asked for once or several times.
+        paced: Seconds between the upstream's first and last piece, for each answer.
     """
-    body = exchange.json
-    if exchange.response is None or not isinstance(body, list) or len(body) < 3:
+    judged = [
+        (answer, seconds)
+        for answer, seconds in zip(answers, paced, strict=False)
+        if isinstance(answer.json, list) and len(answer.json) >= 3
+    ]
+    if not judged:
         return
-    yield Examined("paced array")
-    times = [chunk.at for chunk in exchange.response.chunks]
-    instants = 1 + sum(later - earlier >= _APART for earlier, later in pairwise(times))
-    if instants < 3 or times[-1] - times[0] < 0.4 * seconds:
-        yield Deviation(
-            f"pieces spread over about {seconds:.1f} s, as the upstream made them",
-            f"{len(body)} pieces at {instants} distinct times within {times[-1] - times[0]:.3f} s",
-        )
+    yield Examined("paced array", len(judged))
+    if any(comes_bit_by_bit(answer, seconds) for answer, seconds in judged):
+        return
+    answer, seconds = judged[-1]
+    instants, spread = _arrival(answer)
+    yield Deviation(
+        f"pieces spread over about {seconds:.1f} s, as the upstream made them",
+        f"{len(answer.json)} pieces at {instants} distinct times within {spread:.3f} s",
+        exchange=answer,
+    )
+
+
+def comes_bit_by_bit(exchange: Exchange, seconds: float) -> bool:
+    """Whether an answer arrives at three times or more, over about the time that the upstream takes (seconds)."""
+    instants, spread = _arrival(exchange)
+    return instants >= 3 and spread >= 0.4 * seconds
+
+
+def _arrival(exchange: Exchange) -> tuple[int, float]:
+    """At how many distinct times the body arrived, and within how many seconds."""
+    times = [chunk.at for chunk in exchange.response.chunks] if exchange.response else []
+    instants = sum(later - earlier >= _APART for earlier, later in pairwise(times))
+    return (instants + 1, times[-1] - times[0]) if times else (0, 0.0)
 
 
 @oracle("GEM-S16")
