@@ -39,8 +39,9 @@ from llmapi_conformance.sending.generator import Generation
 from llmapi_conformance.sending.plan import Plan, make_plan
 from llmapi_conformance.sending.replayer import Replayer
 from llmapi_conformance.target.description import describe, described
-from llmapi_conformance.target.files import PLATFORMS, load_target
+from llmapi_conformance.target.files import load_target
 from llmapi_conformance.target.keyring import Keyring
+from llmapi_conformance.target.parts import PLATFORMS
 from llmapi_conformance.target.profile import Profile, profile_named
 from llmapi_conformance.target.target import Target
 from llmapi_conformance.tree import tree

@@ -13,7 +13,7 @@ from llmapi_conformance.judging.oracle import Deviation
 from llmapi_conformance.judging.verdicts import Terms, exit_status, verdicts
 from llmapi_conformance.reporting.document import RunFacts, document
 from llmapi_conformance.target.description import describe
-from llmapi_conformance.target.files import SURFACES
+from llmapi_conformance.target.parts import SURFACES
 from llmapi_conformance.target.target import Role, Target
 from llmapi_conformance.tree import tree
 from tests.judging.build import exchange

@@ -24,7 +24,7 @@ from llmapi_conformance.reporting.curl import curl_line
 from llmapi_conformance.reporting.excerpt import excerpt
 from llmapi_conformance.sending.assembly import Place, assemble, recorded
 from llmapi_conformance.sending.credentials import Credential, bearer
-from llmapi_conformance.sending.session import Outgoing
+from llmapi_conformance.sending.outgoing import Outgoing
 from llmapi_conformance.target.keyring import Keyring
 from llmapi_conformance.target.secrets import secrets_of
 from llmapi_conformance.target.target import Role, Target

@@ -6,7 +6,7 @@ import pytest
 
 from llmapi_conformance.evidence.exchange import Ending, Response
 from llmapi_conformance.sending.assembly import mode_of
-from llmapi_conformance.sending.session import Outgoing
+from llmapi_conformance.sending.outgoing import Outgoing
 
 
 def _asks(stream: str) -> Outgoing:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from llmapi_conformance.evidence.exchange import Frame, Headers, Mode, Request, Response
     from llmapi_conformance.evidence.redaction import Redactor
-    from llmapi_conformance.sending.session import Outgoing
+    from llmapi_conformance.sending.outgoing import Outgoing
     from llmapi_conformance.target.target import Target
     from llmapi_conformance.wire.message import WireAnswer, WireFailure
 

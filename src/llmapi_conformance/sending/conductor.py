@@ -30,7 +30,7 @@ from llmapi_conformance.sending.listener import Listener
 from llmapi_conformance.sending.plan import Plan, Step, declined, needed_by
 from llmapi_conformance.sending.preflight import see_target
 from llmapi_conformance.sending.presence import Presence
-from llmapi_conformance.sending.session import Outgoing, Session
+from llmapi_conformance.sending.session import Session
 from llmapi_conformance.sending.socket_session import SocketSession
 from llmapi_conformance.sending.sweeping import HURRIED, PATIENT, Sweep
 from llmapi_conformance.target.secrets import secrets_of, sent_forms
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from llmapi_conformance.evidence.tasks import Holder
     from llmapi_conformance.generating.cases import Case, Order
     from llmapi_conformance.sending.assembly import Assembled
+    from llmapi_conformance.sending.outgoing import Outgoing, SocketScript
     from llmapi_conformance.sending.scenario import Instance
-    from llmapi_conformance.sending.session import SocketScript
     from llmapi_conformance.target.keyring import Keyring
     from llmapi_conformance.target.profile import Profile
     from llmapi_conformance.target.target import Target
@@ -107,12 +107,12 @@ class Conductor:
 
     @property
     def examples(self) -> int:
-        """Examples that a scenario may draw (see ``sending.session.Gateway``)."""
+        """Examples that a scenario may draw (see ``sending.outgoing.Gateway``)."""
         return self._setting.profile.examples
 
     @property
     def generation(self) -> Generation:
-        """What is generated (see ``sending.session.Gateway``)."""
+        """What is generated (see ``sending.outgoing.Gateway``)."""
         return self._setting.generation
 
     def preflight(self) -> None:
@@ -283,7 +283,7 @@ class Conductor:
         await asyncio.gather(*(asyncio.shield(task) for task in earlier))
 
     async def cases(self, order: Order) -> tuple[Case, ...]:
-        """Generated cases (see ``sending.session.Gateway``)."""
+        """Generated cases (see ``sending.outgoing.Gateway``)."""
         return await self._generator.cases(order)
 
     def credential(self, instance: Instance, role: str) -> Credential:
@@ -317,7 +317,7 @@ class Conductor:
             self._redactor = self._redactor.with_secrets(sent_forms(made["key"], marker))
 
     async def send(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Exchange:
-        """Send, record and return one exchange (see ``sending.session.Gateway``)."""
+        """Send, record and return one exchange (see ``sending.outgoing.Gateway``)."""
         place = self._place(instance, step, attempt, outgoing)
         async with self._request(instance, step):
             assembled = assemble(outgoing, self.target, instance.role, self._http.origin)
@@ -337,7 +337,7 @@ class Conductor:
         return exchange
 
     async def listen(self, instance: Instance, step: int, attempt: int, outgoing: Outgoing) -> Listener:
-        """Begin to follow a stream (see ``sending.session.Gateway``)."""
+        """Begin to follow a stream (see ``sending.outgoing.Gateway``)."""
         place = self._place(instance, step, attempt, outgoing)
         async with self._request(instance, step):
             assembled = assemble(outgoing, self.target, instance.role, self._http.origin)
@@ -349,7 +349,7 @@ class Conductor:
     async def converse(
         self, instance: Instance, step: int, attempt: int, outgoing: Outgoing, script: SocketScript, *, deflate: bool
     ) -> Exchange:
-        """Open a WebSocket, run the script over it, record and return (see ``sending.session.Gateway``)."""
+        """Open a WebSocket, run the script over it, record and return (see ``sending.outgoing.Gateway``)."""
 
         async def turn() -> None:
             self.budget.spend(instance.key)
@@ -425,7 +425,7 @@ class Conductor:
         self.exchanges.append(exchange)
 
     async def control(self, instance: Instance, step: int, method: str, url: str, operation: str) -> Exchange:
-        """Ask a control port of ours; the caller keeps the answer (see ``sending.session.Gateway``).
+        """Ask a control port of ours; the caller keeps the answer (see ``sending.outgoing.Gateway``).
 
         Raises:
             ScenarioStopped: The port gave no answer.
@@ -449,7 +449,7 @@ class Conductor:
         )
 
     async def pause_before_retry(self, attempt: int, exchange: Exchange) -> bool:
-        """Wait before the next attempt (see ``sending.session.Gateway``)."""
+        """Wait before the next attempt (see ``sending.outgoing.Gateway``)."""
         profile = self._setting.profile
         if attempt > profile.retries:
             return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.sending.assembly import assemble
 from llmapi_conformance.sending.credentials import Credential, bearer
-from llmapi_conformance.sending.session import Outgoing
+from llmapi_conformance.sending.outgoing import Outgoing
 from llmapi_conformance.wire.message import Deadlines, WireFailure
 
 if TYPE_CHECKING:

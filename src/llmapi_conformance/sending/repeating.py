@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.sending.assembly import SHORTEST_SECRET, Assembled, Place, recorded
 from llmapi_conformance.sending.credentials import Credential, made_up
+from llmapi_conformance.sending.outgoing import Outgoing
 from llmapi_conformance.sending.repeating_talk import same_talk
-from llmapi_conformance.sending.session import Outgoing
 from llmapi_conformance.wire.message import Deadlines, WireRequest
 from llmapi_conformance.wire.websocket import converse
 

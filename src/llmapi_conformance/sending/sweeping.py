@@ -11,7 +11,7 @@ from llmapi_conformance.evidence.tasks import CLEANUP, FINAL
 from llmapi_conformance.sending.assembly import Place, assemble, recorded
 from llmapi_conformance.sending.credentials import bearer
 from llmapi_conformance.sending.lanes import Lanes
-from llmapi_conformance.sending.session import Outgoing
+from llmapi_conformance.sending.outgoing import Outgoing
 from llmapi_conformance.wire.message import Deadlines
 
 if TYPE_CHECKING:

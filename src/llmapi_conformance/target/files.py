@@ -6,125 +6,20 @@ import difflib
 import os
 import re
 import tomllib
-from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from llmapi_conformance.contract.clauses import Basis, Level
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.target.keyring import SHORTEST_KEY, Keyring
-from llmapi_conformance.target.target import Role, Target, TaskTerms, Timeouts
+from llmapi_conformance.target.parts import CONDITIONS, PLATFORMS, SURFACES, RolePart, Secret, TargetPart, known_keys
+from llmapi_conformance.target.target import Role, Target, Timeouts
 from llmapi_conformance.target.waivers import load_waivers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-SURFACES = (
-    *("auth", "access", "errors", "http", "messages", "responses", "chat", "gemini", "antigravity", "models", "usage"),
-    *("images", "tasks", "websocket", "aliases"),
-)
-PLATFORMS = ("general:openai", "general:anthropic", "general:gemini", "general:antigravity", "image:batch")
-CONDITIONS = ("second_key", "other_tenant", "disabled", "expired", "exhausted", "rate_limited", "no_images")
-
-
-def _url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("write it as http://host:port or https://host")
-    if parts.username or parts.password:
-        raise ValueError("leave user name and password out of it")
-    if parts.query or parts.fragment:
-        raise ValueError("leave the query and the fragment out of it")
-    return value.rstrip("/")
-
-
-def _path(value: str) -> str:
-    if not re.fullmatch(r"/[\x21-\x7e]*", value) or "?" in value or "#" in value:
-        raise ValueError("write it as a path below base_url, such as /v1/images/tasks")
-    return value
-
-
-Url = Annotated[str, AfterValidator(_url)]
-UrlPath = Annotated[str, AfterValidator(_path)]
-Seconds = Annotated[float, Field(gt=0, le=3600)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _Secret(_Part):
-    env: str
-
-
-class _RolePart(_Part):
-    key_env: str = ""
-    key_file: str = ""
-    models: list[str] = []
-    headers: dict[str, str | _Secret] = {}
-    optional: bool = False
-
-
-class _TimeoutsPart(_Part):
-    connect: Seconds = 5.0
-    first_byte: Seconds = 60.0
-    idle: Seconds = 60.0
-    total: Seconds = 180.0
-
-
-class _LimitsPart(_Part):
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
-    requests_per_second: Annotated[float, Field(ge=0)] = 0.0
-    response_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
-    refused_request_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
-
-
-class _TasksPart(_Part):
-    heartbeat_seconds: Seconds = 15.0
-    end_seconds: Seconds = 300.0
-    timeout_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    running: Annotated[int, Field(ge=0)] = 0
-    waiting: Annotated[int, Field(ge=0)] = 0
-    list_path: UrlPath = "/v1/images/tasks"
-
-    def terms(self) -> TaskTerms:
-        return TaskTerms(
-            heartbeat=self.heartbeat_seconds,
-            end=self.end_seconds,
-            timeout=self.timeout_seconds,
-            running=self.running,
-            waiting=self.waiting,
-            list_path=self.list_path,
-        )
-
-
-class _UpstreamPart(_Part):
-    control_url: Url
-
-
-class _SetupPart(_Part):
-    command: list[str]
-
-
-class _TargetPart(_Part):
-    name: str
-    base_url: Url
-    claims: list[str] = [basis.value for basis in Basis]
-    offers: list[str] = list(SURFACES)
-    not_offered: dict[str, str] = {}
-    overrides: dict[str, str] = {}
-    headers: dict[str, str | _Secret] = {}
-    ca_file: str = ""
-    version: str = ""
-    waivers: str = ""
-    roles: dict[str, _RolePart]
-    timeouts: _TimeoutsPart = _TimeoutsPart()
-    limits: _LimitsPart = _LimitsPart()
-    tasks: _TasksPart = _TasksPart()
-    upstream: _UpstreamPart | None = None
-    setup: _SetupPart | None = None
 
 
 def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Target, Keyring, dict[str, str]]:
@@ -147,7 +42,7 @@ def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Ta
         raise TargetError(f"{path}: not TOML: {error}. Mend that line and try again.") from None
     lines = _Lines(path, text)
     try:
-        part = _TargetPart.model_validate(data)
+        part = TargetPart.model_validate(data)
     except ValidationError as error:
         raise _first_error(lines, error) from None
     _check_words(lines, part)
@@ -190,7 +85,7 @@ def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Ta
     return target, Keyring(keys), secrets
 
 
-def _check_words(lines: _Lines, part: _TargetPart) -> None:
+def _check_words(lines: _Lines, part: TargetPart) -> None:
     for basis in part.claims:
         lines.one_of(("claims",), basis, [b.value for b in Basis], "basis")
     for surface in part.offers:
@@ -204,7 +99,7 @@ def _check_words(lines: _Lines, part: _TargetPart) -> None:
             lines.one_of(("roles", role), condition, CONDITIONS, "condition of a role")
 
 
-def _key(lines: _Lines, name: str, role: _RolePart, environ: Mapping[str, str]) -> str | None:
+def _key(lines: _Lines, name: str, role: RolePart, environ: Mapping[str, str]) -> str | None:
     where = ("roles", name)
     if bool(role.key_env) == bool(role.key_file):
         raise lines.error(where, f"role {name} needs exactly one of key_env and key_file")
@@ -231,13 +126,13 @@ def _key(lines: _Lines, name: str, role: _RolePart, environ: Mapping[str, str]) 
 def _headers(
     lines: _Lines,
     where: tuple[str, ...],
-    headers: Mapping[str, str | _Secret],
+    headers: Mapping[str, str | Secret],
     environ: Mapping[str, str],
     secrets: dict[str, str],
 ) -> tuple[tuple[str, str], ...]:
     made = []
     for name, value in headers.items():
-        if isinstance(value, _Secret):
+        if isinstance(value, Secret):
             found = environ.get(value.env, "").strip()
             if not found:
                 raise lines.error((*where, name), f"the environment variable {value.env} is not set")
@@ -315,7 +210,7 @@ def _first_error(lines: _Lines, error: ValidationError) -> TargetError:
     name = where[-1] if where else ""
     match first["type"]:
         case "extra_forbidden":
-            known = _known_keys(where[:-1])
+            known = known_keys(where[:-1])
             near = difflib.get_close_matches(name, known, 1)
             if name == "key":
                 return lines.error(where, "a key never stands in a target file; name a variable with key_env instead")
@@ -326,21 +221,3 @@ def _first_error(lines: _Lines, error: ValidationError) -> TargetError:
         case _:
             message = first["msg"].removeprefix("Value error, ")
             return lines.error(where, f"{'.'.join(where)}: {message[:1].lower()}{message[1:]}")
-
-
-def _known_keys(where: tuple[str, ...]) -> list[str]:
-    model: Any = _TargetPart
-    match where:
-        case ("roles", _, *_):
-            model = _RolePart
-        case ("timeouts",):
-            model = _TimeoutsPart
-        case ("limits",):
-            model = _LimitsPart
-        case ("tasks",):
-            model = _TasksPart
-        case ("upstream",):
-            model = _UpstreamPart
-        case ("setup",):
-            model = _SetupPart
-    return list(model.model_fields)

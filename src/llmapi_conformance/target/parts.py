@@ -1,0 +1,192 @@
+"""What may stand in a target file: a model for each of its tables; reference page and JSON Schema are made of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, get_args
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from llmapi_conformance.contract.clauses import Basis
+from llmapi_conformance.target.target import TaskTerms
+
+SURFACES = (
+    *("auth", "access", "errors", "http", "messages", "responses", "chat", "gemini", "antigravity", "models", "usage"),
+    *("images", "tasks", "websocket", "aliases"),
+)
+PLATFORMS = ("general:openai", "general:anthropic", "general:gemini", "general:antigravity", "image:batch")
+CONDITIONS = ("second_key", "other_tenant", "disabled", "expired", "exhausted", "rate_limited", "no_images")
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write it as http://host:port or https://host")
+    if parts.username or parts.password:
+        raise ValueError("leave user name and password out of it")
+    if parts.query or parts.fragment:
+        raise ValueError("leave the query and the fragment out of it")
+    return value.rstrip("/")
+
+
+def _path(value: str) -> str:
+    if not re.fullmatch(r"/[\x21-\x7e]*", value) or "?" in value or "#" in value:
+        raise ValueError("write it as a path below base_url, such as /v1/images/tasks")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_url)]
+UrlPath = Annotated[str, AfterValidator(_path)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Part(BaseModel):
+    """One table; the text below each entry is what the reference says of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class Secret(Part):
+    """A header value that is taken from the environment and kept out of recordings and reports."""
+
+    env: str
+    """Name of the environment variable that holds it."""
+
+
+class RolePart(Part):
+    """A key: exactly one of key_env and key_file says where it is."""
+
+    key_env: str = ""
+    """Name of the environment variable that holds the key."""
+    key_file: str = ""
+    """A file that holds the key alone; a relative path counts from the target file."""
+    models: list[str] = []
+    """Names of the models that this key may call, the one to use first."""
+    headers: dict[str, str | Secret] = {}
+    """Further request headers for this role only."""
+    optional: bool = False
+    """Whether to go without this role where its key is not there."""
+
+
+class TimeoutsPart(Part):
+    """Deadlines in seconds."""
+
+    connect: Seconds = 5.0
+    """Until the connection stands."""
+    first_byte: Seconds = 60.0
+    """Until the response head is there."""
+    idle: Seconds = 60.0
+    """Between two reads of a body."""
+    total: Seconds = 180.0
+    """For a whole exchange."""
+
+
+class LimitsPart(Part):
+    """What the gateway bears, and what it promises to refuse."""
+
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    """Requests under way at once, at most."""
+    requests_per_second: Annotated[float, Field(ge=0)] = 0.0
+    """Requests started per second, at most; 0 for no limit."""
+    response_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+    """Bytes of a response body that are read, at most."""
+    refused_request_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
+    """Bytes of a request body that the gateway promises to refuse; 0 when it promises none."""
+
+
+class TasksPart(Part):
+    """What the target states about asynchronous image tasks; what it leaves open is not judged."""
+
+    heartbeat_seconds: Seconds = 15.0
+    """Between two heartbeats of the event stream."""
+    end_seconds: Seconds = 300.0
+    """How long the suite waits for the end of a task."""
+    timeout_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    """After which the gateway gives a running task up; 0 when it does not say."""
+    running: Annotated[int, Field(ge=0)] = 0
+    """Tasks of one key that run at once; 0 when it does not say."""
+    waiting: Annotated[int, Field(ge=0)] = 0
+    """Tasks of one key that may wait for a place; 0 when it does not say."""
+    list_path: UrlPath = "/v1/images/tasks"
+    """Path of the list, which no page of the documentation names."""
+
+    def terms(self) -> TaskTerms:
+        """The same, as the suite uses it."""
+        return TaskTerms(
+            heartbeat=self.heartbeat_seconds,
+            end=self.end_seconds,
+            timeout=self.timeout_seconds,
+            running=self.running,
+            waiting=self.waiting,
+            list_path=self.list_path,
+        )
+
+
+class UpstreamPart(Part):
+    """Our scripted provider behind the gateway (llmapi-conformance reference --upstream-only)."""
+
+    control_url: Url
+    """Where it is controlled, as it says when it starts."""
+
+
+class SetupPart(Part):
+    """What prepares the target."""
+
+    command: list[str]
+    """A command and its arguments, run before the first request."""
+
+
+class TargetPart(Part):
+    """A target file."""
+
+    name: str
+    """What reports call the gateway."""
+    base_url: Url
+    """Scheme, host, port and an optional path prefix."""
+    claims: list[str] = [basis.value for basis in Basis]
+    """Which clauses the gateway promised to keep, by their basis; one that is not LLMAPI: protocol, standard."""
+    offers: list[str] = list(SURFACES)
+    """Surfaces that it offers; all when omitted."""
+    not_offered: dict[str, str] = {}
+    """Surface, operation, clause, or platform and operation -> the reason why it is not offered."""
+    overrides: dict[str, str] = {}
+    """Clause -> its level at this target; only for clauses of basis assumed."""
+    headers: dict[str, str | Secret] = {}
+    """Further request headers."""
+    ca_file: str = ""
+    """Certificates to trust, instead of the system's; a relative path counts from the target file."""
+    version: str = ""
+    """Version of the gateway, for reports and waivers."""
+    waivers: str = ""
+    """A waivers file; a relative path counts from the target file."""
+    roles: dict[str, RolePart]
+    """Role -> its key; one is enough."""
+    timeouts: TimeoutsPart = TimeoutsPart()
+    """Deadlines."""
+    limits: LimitsPart = LimitsPart()
+    """What the gateway bears."""
+    tasks: TasksPart = TasksPart()
+    """What it states about image tasks."""
+    upstream: UpstreamPart | None = None
+    """Our scripted provider, when it is behind the gateway."""
+    setup: SetupPart | None = None
+    """What prepares the target."""
+
+
+def known_keys(where: tuple[str, ...]) -> list[str]:
+    """The entries that a table may have; those of the nearest table that is known where a path leads nowhere."""
+    model: type[BaseModel] = TargetPart
+    for name in where:
+        field = model.model_fields.get(name)
+        inner = _model_in(field.annotation) if field else None
+        model = inner or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model of a table: itself, one that may be left out, or that of each entry of a table of tables."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(part) for part in get_args(annotation))
+    return next((model for model in found if model is not None), None)
