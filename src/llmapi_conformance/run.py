@@ -29,6 +29,7 @@ from llmapi_conformance.judging.verdicts import (
     verdicts,
 )
 from llmapi_conformance.judging.waivers import Circumstances, bad_waivers, waived
+from llmapi_conformance.reporting.comparing.baseline import held_against, load_baseline
 from llmapi_conformance.reporting.document import RunFacts, document
 from llmapi_conformance.reporting.events import EventLog
 from llmapi_conformance.reporting.folder import write_reports
@@ -72,6 +73,7 @@ class Request:
         delay_ms: Of the reference gateway.
         generate: Generated cases of each operation; ``None`` for as many as the profile says.
         seed: Decides whatever is drawn.
+        baseline: Folder or ``verdicts.json`` of the run whose findings are known; empty for none.
     """
 
     report_dir: Path
@@ -85,6 +87,7 @@ class Request:
     delay_ms: int = 0
     generate: int | None = None
     seed: int = 1
+    baseline: str = ""
 
 
 class Run:
@@ -103,6 +106,7 @@ class Run:
             ConformanceError: Target file, keyring, recording or contract can't be used.
         """
         self.request = request
+        self._baseline = load_baseline(Path(request.baseline)) if request.baseline else None
         self.contract: Contract = load_contract(tree())
         self.plan = Plan(())
         self.results: list[ClauseVerdict] = []
@@ -331,6 +335,9 @@ class Run:
             seal=self._seal,
         )
         self.document = document(facts, self.results, exchanges, status)
+        if self._baseline is not None:
+            self.document = held_against(self.document, self._baseline, self.request.report_dir / "verdicts.json")
+            status = int(self.document["exit_status"])
         write_reports(self.request.report_dir, self.document, exchanges, self.recording_path)
         if self._events is not None:
             self._events.end(self.document)

@@ -7,16 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
 
+import llmapi_conformance.reporting
 from tests.kill.suite import run_suite
 from tests.run.test_command_line import one_sentence, tool
 
-if TYPE_CHECKING:
-    from pathlib import Path
+SCHEMA = Path(llmapi_conformance.reporting.__path__[0]) / "verdicts.schema.json"
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +128,21 @@ def test_a_run_that_found_no_gateway_says_so_at_the_end(tmp_path: Path) -> None:
     end = events(tmp_path / "out" / "events.jsonl")[-1]
     assert (end["event"], end["exit_status"]) == ("run_ended", 2)
     assert tool("compare", "out", "out", cwd=tmp_path).returncode == 2
+
+
+def test_a_run_and_its_judgement_count_only_what_the_baseline_does_not_know(nights: Path, tmp_path: Path) -> None:
+    recording = str(nights / "new" / "recording.jsonl")
+    for baseline, status, last in (("new", 0, "no new failures"), ("old/verdicts.json", 1, "1 new (CHAT-S04)")):
+        done = tool("judge", recording, "--baseline", str(nights / baseline), "--report-dir", "again", cwd=tmp_path)
+        assert done.returncode == status, done.stdout
+        assert last in done.stdout
+        told = json.loads((tmp_path / "again" / "verdicts.json").read_text("utf-8"))
+        assert (told["exit_status"], events(tmp_path / "again" / "events.jsonl")[-1]["exit_status"]) == (status, status)
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
+    validator.validate(told)
+    assert tool("verify", str(tmp_path / "again"), recording, cwd=tmp_path).returncode == 0
+
+
+def test_a_baseline_that_is_none_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    one_sentence(tool("run", "--baseline", "absent", cwd=tmp_path), "There is no absent", "folder of a run")
+    assert not (tmp_path / "reports").exists()

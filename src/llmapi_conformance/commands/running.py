@@ -14,6 +14,7 @@ from rich.text import Text
 from llmapi_conformance.commands.pytest_run import Collected, run_pytest
 from llmapi_conformance.commands.shared import (
     UNTRUSTED,
+    BaselineOption,
     GenerateOption,
     KeywordOption,
     ProfileOption,
@@ -49,6 +50,7 @@ def run(
     delay_ms: Annotated[
         int, typer.Option(min=0, help="Milliseconds by which the reference gateway delays each answer.")
     ] = 0,
+    baseline: BaselineOption = None,
 ) -> None:
     """Send, record, judge and report.
 
@@ -70,8 +72,9 @@ def run(
         delay_ms=delay_ms,
         generate=generate,
         seed=seed,
+        baseline=str(baseline or ""),
     )
-    raise typer.Exit(_conduct(Run(request), keyword))
+    raise typer.Exit(conduct(Run(request), keyword))
 
 
 @plainly
@@ -107,13 +110,20 @@ def judge(
     recording: Annotated[Path, typer.Argument(help="A recording.jsonl of an earlier run.")],
     *,
     report_dir: ReportOption = None,
+    baseline: BaselineOption = None,
 ) -> None:
     """Judge a recording again, without any network. Exit status as for run."""
-    conformance = Run(Request(report_dir=report_dir or new_report_dir(), replay=str(recording)))
-    raise typer.Exit(_conduct(conformance, str(conformance.selection.get("keyword", ""))))
+    request = Request(report_dir=report_dir or new_report_dir(), replay=str(recording), baseline=str(baseline or ""))
+    conformance = Run(request)
+    raise typer.Exit(conduct(conformance, str(conformance.selection.get("keyword", ""))))
 
 
-def _conduct(conformance: Run, keyword: str) -> int:
+def conduct(conformance: Run, keyword: str) -> int:
+    """Run the checks, print the summary and say the exit status.
+
+    Raises:
+        TargetError: Nothing could be judged.
+    """
     console = console_for_people()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:

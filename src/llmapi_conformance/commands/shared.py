@@ -41,6 +41,14 @@ ReportOption = Annotated[
 ]
 
 
+BaselineOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--baseline",
+        metavar="RUN",
+        help="An earlier run, such as the last release's: its folder or verdicts.json. Only what is worse counts then.",
+    ),
+]
 GenerateOption = Annotated[
     int | None,
     typer.Option(

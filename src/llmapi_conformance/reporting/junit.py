@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from llmapi_conformance.judging.verdicts import Verdict
+from llmapi_conformance.reporting.comparing.baseline import known_findings
 from llmapi_conformance.reporting.excerpt import printable
 from llmapi_conformance.reporting.markdown import cut
 
@@ -32,14 +33,15 @@ def junit_xml(document: Mapping[str, Any]) -> str:
 
     A surface is a test suite, a clause a test case. ``failed`` is a failure, ``error`` an error; what could not be
     judged, or is waived, is skipped with its reason. What is only warned or noted passes, with the finding as its
-    output. A last suite says whether the run can be trusted and which waivers are no longer good. What was not selected
-    is not there.
+    output. A failure that the baseline knows is skipped. A last suite says whether the run can be trusted and which
+    waivers are no longer good. What was not selected is not there.
 
     Args:
         document: What ``verdicts.json`` says.
     """
     root = ET.Element("testsuites", name=f"{SUITE} {printable(document['target']['name'])}")
     stamp = document["started_at"][:19]
+    known = known_findings(document)
     surfaces: dict[str, list[Mapping[str, Any]]] = {}
     for clause in document["clauses"]:
         if clause["checks"] or clause["verdict"] != Verdict.NOT_OBSERVED:
@@ -47,7 +49,7 @@ def junit_xml(document: Mapping[str, Any]) -> str:
     for surface, clauses in surfaces.items():
         suite = ET.SubElement(root, "testsuite", name=surface, timestamp=stamp)
         for clause in clauses:
-            _case(suite, clause)
+            _case(suite, clause, known=clause["id"] in known)
     _trust(ET.SubElement(root, "testsuite", name="run", timestamp=stamp), document)
     totals: Counter[str] = Counter()
     for suite in root:
@@ -63,7 +65,7 @@ def junit_xml(document: Mapping[str, Any]) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(suite: ET.Element, clause: Mapping[str, Any]) -> None:
+def _case(suite: ET.Element, clause: Mapping[str, Any], *, known: bool) -> None:
     verdict = Verdict(clause["verdict"])
     name = f"{clause['id']} {clause['statement']}"
     case = ET.SubElement(suite, "testcase", classname=f"{SUITE}.{clause['surface']}", name=_line(name), time="0")
@@ -71,7 +73,10 @@ def _case(suite: ET.Element, clause: Mapping[str, Any]) -> None:
     for key in ("level", "basis", "source"):
         ET.SubElement(properties, "property", name=key, value=_line(clause[key]))
     findings = clause["findings"]
-    if verdict is Verdict.FAILED:
+    if verdict is Verdict.FAILED and known:
+        element = ET.SubElement(case, "skipped", message="failed as in the baseline: a known finding")
+        element.text = _text(clause, findings, 1)
+    elif verdict is Verdict.FAILED:
         observed = findings[0]["observed"] if findings else clause["reason"]
         message = f"{name} - observed: {observed}"
         element = ET.SubElement(case, "failure", message=_line(message), type=f"{clause['level']} {clause['basis']}")

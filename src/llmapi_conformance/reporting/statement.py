@@ -55,7 +55,8 @@ def statement_of(run: Path, target_file: Path | None = None) -> dict[str, Any]:
     for clause in verdicts["clauses"]:
         by_verdict.setdefault(clause["verdict"], []).append(clause["id"])
     warned = _named(by_verdict, _WARNED)
-    passing = "WARNED" if warned else "PASSED"
+    # With a baseline a run that failed nothing new ends with 0.
+    passing = "WARNED" if warned or _named(by_verdict, _FAILED) else "PASSED"
     said = {name: verdicts[name] for name in ("exit_status", "headline", "started_at", "ended_at")}
     return {
         "_type": STATEMENT_TYPE,

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.judging.verdicts import Verdict
+from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, known_findings
 from llmapi_conformance.reporting.markdown import block, cell, code, folded, prose, table
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ MOST_FINDINGS = 3
 """Findings shown per clause; all are in ``verdicts.json``."""
 _MARKS = {0: "✅", 1: "❌", 2: "⚠️", 3: "❔"}
 _HEADLINES = {0: "conformant", 1: "findings", 2: "this run can't be trusted", 3: "inconclusive"}
+_KNOWN = "no new failures"
 _UNSEEN = (Verdict.NOT_OBSERVED, Verdict.NOT_OFFERED)
 _ROOM = 400
 """Characters kept for the sentence that says what is missing."""
@@ -40,7 +42,7 @@ def summary_markdown(document: Mapping[str, Any], longest: int = LONGEST) -> str
     shown: list[str] = []
     room = longest - len(head) - len(tail) - _ROOM
     left_out: list[str] = []
-    for part, clause in _parts(by_verdict):
+    for part, clause in _parts(by_verdict, known_findings(document)):
         if left_out or len(part) + 2 > room:
             left_out.append(clause["id"])
         else:
@@ -54,6 +56,7 @@ def summary_markdown(document: Mapping[str, Any], longest: int = LONGEST) -> str
 
 def _verdict(document: Mapping[str, Any], by_verdict: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     status = document["exit_status"]
+    headline = _KNOWN if document["headline"] == "known" else _HEADLINES[status]
     counts = [
         f"{len(by_verdict[verdict])} {verdict.value.replace('_', ' ')}" for verdict in Verdict if verdict in by_verdict
     ]
@@ -68,9 +71,10 @@ def _verdict(document: Mapping[str, Any], by_verdict: Mapping[str, Sequence[Mapp
         f"contract {code(document['contract'][:12])}",
         f"{document['started_at'][:16].replace('T', ' ')} UTC",
     ]
+    sentence = baseline_sentence(document)
     return (
-        f"## {_MARKS[status]} {prose(document['target']['name'])}: {_HEADLINES[status]}\n\n"
-        f"**{', '.join(counts)}**\n\n{', '.join(facts)}"
+        f"## {_MARKS[status]} {prose(document['target']['name'])}: {headline}\n\n"
+        f"**{', '.join(counts)}**\n\n{', '.join(facts)}" + (f"\n\n**{prose(sentence)}**" if sentence else "")
     )
 
 
@@ -78,6 +82,7 @@ def _problems(document: Mapping[str, Any]) -> Iterable[str]:
     tasks = document["tasks"]
     lines = [f"- problem: {code(problem)}" for problem in document["problems"][:10]]
     lines += [f"- {code(line)}" for line in document.get("bad_waivers", ())[:10]]
+    lines += [f"- note: {prose(line)}" for line in (document.get("baseline") or {}).get("unlike", ())]
     if tasks["left"]:
         lines.append(f"- {len(tasks['left'])} image tasks were left: `llmapi-conformance cleanup` ends them")
     if lines:
@@ -86,19 +91,24 @@ def _problems(document: Mapping[str, Any]) -> Iterable[str]:
 
 def _parts(
     by_verdict: Mapping[str, Sequence[Mapping[str, Any]]],
+    known: frozenset[str],
 ) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """What is said clause by clause, the weightiest first."""
-    for verdict in (Verdict.FAILED, Verdict.WARNED):
-        for clause in by_verdict.get(verdict, ()):
+    """What is said clause by clause, the weightiest first; what the baseline knows is said in short."""
+    broken = [clause for verdict in (Verdict.FAILED, Verdict.WARNED) for clause in by_verdict.get(verdict, ())]
+    for clause in broken:
+        if clause["id"] not in known:
             yield _finding_part(clause), clause
     for verdict in (Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.WAIVED, Verdict.NOTED):
         for clause in by_verdict.get(verdict, ()):
-            why = clause["reason"] or next((finding["observed"] for finding in clause["findings"]), "")
-            yield (
-                f"**{clause['id']}** {verdict.value}: {prose(clause['statement'])}"
-                + (f" {code(why, 300)}" if why else ""),
-                clause,
-            )
+            yield _short_part(clause, verdict.value), clause
+    for clause in broken:
+        if clause["id"] in known:
+            yield _short_part(clause, f"{clause['verdict']}, as in the baseline"), clause
+
+
+def _short_part(clause: Mapping[str, Any], verdict: str) -> str:
+    why = clause["reason"] or next((finding["observed"] for finding in clause["findings"]), "")
+    return f"**{clause['id']}** {verdict}: {prose(clause['statement'])}" + (f" {code(why, 300)}" if why else "")
 
 
 def _finding_part(clause: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmapi_conformance.judging.verdicts import ClauseVerdict, Finding, Verdict
+from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, known_findings
 from llmapi_conformance.reporting.curl import curl_line
 from llmapi_conformance.reporting.excerpt import printable
 
@@ -39,6 +40,7 @@ _HEADLINES = {
     2: ("bold magenta", "this run can't be trusted"),
     3: ("magenta", "inconclusive"),
 }
+_KNOWN = ("yellow", "no new failures")
 MOST_FINDINGS = 3
 """Findings shown per clause; all are in ``verdicts.json``."""
 MOST_TASKS = 10
@@ -58,9 +60,10 @@ def print_summary(
         cleanup: The command that ends tasks which are left.
     """
     base_url = str(document["target"].get("base_url", ""))
+    known = known_findings(document)
     for verdict in (Verdict.NOTED, Verdict.WARNED, Verdict.FAILED):
         for one in results:
-            if one.verdict is verdict:
+            if one.verdict is verdict and one.clause.id not in known:
                 console.print(_clause_block(one, base_url, brief=verdict is Verdict.NOTED))
     for verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR):
         for one in results:
@@ -80,9 +83,9 @@ def print_summary(
         )
     print_tasks(console, document["tasks"], cleanup)
     _print_terms(console, results, document)
-    style, headline = _HEADLINES[document["exit_status"]]
-    failed = [one for one in results if one.verdict is Verdict.FAILED]
-    warned = sum(one.verdict is Verdict.WARNED for one in results)
+    style, headline = _KNOWN if document["headline"] == "known" else _HEADLINES[document["exit_status"]]
+    failed = [one for one in results if one.verdict is Verdict.FAILED and one.clause.id not in known]
+    warned = sum(one.verdict is Verdict.WARNED and one.clause.id not in known for one in results)
     first = f": {failed[0].clause.id} {failed[0].clause.statement}" if failed else ""
     if len(failed) > 1:
         console.print(Text("failed: " + " ".join(one.clause.id for one in failed), "bold red"))
@@ -92,10 +95,14 @@ def print_summary(
 
 
 def _print_terms(console: Console, results: Sequence[ClauseVerdict], document: dict[str, Any]) -> None:
-    """What is waived, which waivers are no longer good, and why the run can't be trusted."""
+    """What is waived, what the baseline knows, which waivers are no longer good, and why the run can't be trusted."""
     for one in results:
         if one.verdict is Verdict.WAIVED:
             console.print(Text(f"{one.clause.id} waived: {printable(one.reason)}", STYLES[Verdict.WAIVED]))
+    if known := known_findings(document):
+        console.print(Text("known: " + " ".join(sorted(known)), "dim"))
+    if sentence := baseline_sentence(document):
+        console.print(Text(printable(sentence)))
     for line in document["bad_waivers"]:
         console.print(Text(printable(line), "bold red"))
     for problem in document["problems"]:

@@ -28,7 +28,13 @@ _SIGNS: Final = {
     "not_offered": "-",
     "waived": "~",
 }
-_COLOURS: Final = {"conformant": "1a7f37", "findings": "c5221f", "untrusted": "8a3ffc", "inconclusive": "8a3ffc"}
+_COLOURS: Final = {
+    "conformant": "1a7f37",
+    "findings": "c5221f",
+    "untrusted": "8a3ffc",
+    "inconclusive": "8a3ffc",
+    "known": "8a6100",
+}
 
 
 def render(context: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.reference.faults import FAULTS
+from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, known_findings
 from llmapi_conformance.reporting.html.shown_clause import Builder, ShownClause
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _WORDS: Final = {
     "findings": "findings",
     "untrusted": "this run can't be trusted",
     "inconclusive": "inconclusive",
+    "known": "no new failures",
 }
 
 
@@ -57,8 +59,9 @@ class View:
     Attributes:
         document: As in ``verdicts.json``.
         title: Target and headline.
-        first_failed: The first failed clause, if any.
+        first_failed: The first failed clause that the baseline does not know, if any.
         rest: What else was found, in a few words.
+        against: How the run stands to its baseline; empty without one.
         counts: Verdict -> number of clauses, in the order of ``ORDER``.
         share: Verdict, start and width, in thousandths of all clauses.
         duration: For people.
@@ -82,6 +85,7 @@ class View:
     title: str
     first_failed: ShownClause | None
     rest: str
+    against: str
     counts: Mapping[str, int]
     share: tuple[tuple[str, float, float], ...]
     duration: str
@@ -122,8 +126,9 @@ def view_of(
     return View(
         document=document,
         title=f"{document['target']['name']}: {_WORDS[document['headline']]}",
-        first_failed=failed[0] if failed else None,
-        rest=_rest(len(failed), tally["warned"]),
+        first_failed=next((one for one in failed if one.id not in known_findings(document)), None),
+        rest="" if document.get("baseline") else _rest(len(failed), tally["warned"]),
+        against=baseline_sentence(document),
         counts=counts,
         share=tuple(_share(counts)),
         duration=_duration(document["started_at"], document["ended_at"]),

@@ -1,0 +1,118 @@
+"""A run held against a baseline, such as the last release's: its exit status then counts what is new or worse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmapi_conformance.errors import ReportError
+from llmapi_conformance.judging.verdicts import Verdict
+from llmapi_conformance.reporting.comparing.difference import BROKEN, Change, Kind, compare
+from llmapi_conformance.reporting.past import PastRun, load_run, read_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_MOST_IDS = 12
+"""Clause ids in a sentence; all are in ``verdicts.json``."""
+
+
+def load_baseline(path: Path) -> PastRun:
+    """The run that others are held against.
+
+    Args:
+        path: Its folder, or its ``verdicts.json``.
+
+    Raises:
+        ReportError: It can't be read, or could not be trusted itself.
+    """
+    run = load_run(path)
+    if run.status == 2:
+        why = "; ".join(run.problems) or "a check failed by itself"
+        raise ReportError(f"{run.path} is no baseline, that run can't be trusted ({why}): name one that can.")
+    return run
+
+
+def held_against(document: Mapping[str, Any], baseline: PastRun, path: Path) -> dict[str, Any]:
+    """What ``verdicts.json`` says when known findings don't count.
+
+    The exit status is 1 for a clause that is failed and was not, or was by other oracles only; for a MUST that was
+    judged and is not any more; and for a bad waiver. It is 3 for a MUST that is inconclusive and was not, and stays 2
+    where the run can't be trusted.
+
+    Args:
+        document: What it says without a baseline.
+        baseline: See ``load_baseline``.
+        path: Where it will stand.
+    """
+    run = read_run(path, document)
+    difference = compare(baseline, run, only_selected=True)
+    broken = [one for one in difference.worse if one.clause.verdict in BROKEN]
+    lost = [one for one in difference.of(Kind.LOST) if one.clause.verdict is not Verdict.INCONCLUSIVE]
+    fresh = {one.clause.id for one in broken}
+    doubtful = _inconclusive(run) - _inconclusive(baseline)
+    status = run.status
+    if status != 2:
+        worse = any(map(_fails, (*broken, *lost)))
+        status = 1 if worse or document.get("bad_waivers") else 3 if doubtful else 0
+    known = [one.id for one in run.clauses.values() if one.verdict in BROKEN and one.id not in fresh]
+    headline = {0: "known" if known or broken else "conformant", 1: "findings", 2: "untrusted", 3: "inconclusive"}
+    return {
+        **document,
+        "exit_status": status,
+        "headline": headline[status],
+        "baseline": {
+            "target": baseline.target,
+            "started_at": baseline.document["started_at"],
+            "exit_status": baseline.status,
+            "known": known,
+            "new": [_told(one) for one in broken],
+            "lost": [_told(one) for one in lost],
+            "mended": [one.clause.id for one in difference.of(Kind.MENDED)],
+            "unlike": list(difference.unlike),
+        },
+    }
+
+
+def known_findings(document: Mapping[str, Any]) -> frozenset[str]:
+    """The broken clauses of a run that its baseline knows already; none without a baseline."""
+    return frozenset((document.get("baseline") or {}).get("known", ()))
+
+
+def baseline_sentence(document: Mapping[str, Any]) -> str:
+    """How a run stands to its baseline, in one sentence; empty without one."""
+    baseline = document.get("baseline")
+    if not baseline:
+        return ""
+    known, new, lost, mended = (baseline[part] for part in ("known", "new", "lost", "mended"))
+    parts = [f"{len(known)} known finding{'s' * (len(known) != 1)}", f"{len(new)} new{_ids(new)}"]
+    if lost:
+        parts.append(f"{len(lost)} no longer observed{_ids(lost)}")
+    if mended:
+        parts.append(f"{len(mended)} mended")
+    return f"against {baseline['target']} of {baseline['started_at'][:10]}: {', '.join(parts)}"
+
+
+def _inconclusive(run: PastRun) -> set[str]:
+    return {one.id for one in run.clauses.values() if one.verdict is Verdict.INCONCLUSIVE and one.level == "MUST"}
+
+
+def _fails(change: Change) -> bool:
+    clause = change.clause
+    return clause.level == "MUST" if change.kind is Kind.LOST else clause.verdict is Verdict.FAILED
+
+
+def _told(change: Change) -> dict[str, Any]:
+    return {
+        "clause": change.clause.id,
+        "words": change.words,
+        "oracles": list(change.oracles),
+        "fails": _fails(change),
+    }
+
+
+def _ids(told: Sequence[Mapping[str, Any]]) -> str:
+    if not told:
+        return ""
+    more = f" and {len(told) - _MOST_IDS} more" if len(told) > _MOST_IDS else ""
+    return f" ({' '.join(one['clause'] for one in told[:_MOST_IDS])}{more})"

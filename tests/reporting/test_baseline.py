@@ -1,0 +1,109 @@
+"""A run that is held against the last release's: what is known does not count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from llmapi_conformance.errors import ReportError
+from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, held_against, load_baseline
+from llmapi_conformance.reporting.html import report_page
+from llmapi_conformance.reporting.junit import junit_xml
+from llmapi_conformance.reporting.summary import summary_markdown
+from tests.reporting.runs import clause, document, run, written
+
+HERE = Path("verdicts.json")
+
+
+def held(old: dict[str, Any], new: dict[str, Any], **other: Any) -> dict[str, Any]:
+    return held_against(document(new, **other), run(old), HERE)
+
+
+@pytest.mark.parametrize("verdict", ["failed", "warned"])
+def test_a_finding_of_the_baseline_does_not_count(verdict: str) -> None:
+    found = held(clause("CHAT-S04", verdict), clause("CHAT-S04", verdict))
+    assert (found["exit_status"], found["headline"]) == (0, "known")
+    assert found["baseline"]["known"] == ["CHAT-S04"]
+    assert baseline_sentence(found) == "against staging of 2026-11-27: 1 known finding, 0 new"
+
+
+@pytest.mark.parametrize("before", ["passed", "warned", "noted", "not_observed", "inconclusive", "waived"])
+def test_a_failure_that_is_new_counts(before: str) -> None:
+    found = held(clause("CHAT-S04", before, level="MUST"), clause("CHAT-S04", "failed"))
+    assert (found["exit_status"], found["headline"]) == (1, "findings")
+    assert [one["clause"] for one in found["baseline"]["new"]] == ["CHAT-S04"]
+    assert baseline_sentence(found).endswith("0 known findings, 1 new (CHAT-S04)")
+
+
+def test_a_known_failure_that_another_oracle_finds_too_is_new() -> None:
+    old = clause("CHAT-S04", "failed")
+    found = held(old, clause("CHAT-S04", "failed", oracles=("it_is_so", "it_ends")))
+    assert found["exit_status"] == 1
+    assert found["baseline"]["new"][0]["oracles"] == ["it_ends"]
+    assert found["baseline"]["known"] == []
+
+
+def test_a_clause_that_is_only_warned_is_told_and_fails_nothing() -> None:
+    found = held(clause("CHAT-S04", level="SHOULD"), clause("CHAT-S04", "warned", basis="assumed"))
+    assert found["exit_status"] == 0
+    assert [(one["clause"], one["fails"]) for one in found["baseline"]["new"]] == [("CHAT-S04", False)]
+
+
+@pytest.mark.parametrize(("level", "status"), [("MUST", 1), ("SHOULD", 0)])
+def test_a_must_that_is_not_looked_at_any_more_counts(level: str, status: int) -> None:
+    found = held(clause("CHAT-S04", level=level), clause("CHAT-S04", "not_observed", level=level))
+    assert found["exit_status"] == status
+    assert "1 no longer observed (CHAT-S04)" in baseline_sentence(found)
+
+
+def test_what_was_not_selected_is_no_loss() -> None:
+    found = held(clause("CHAT-S04"), clause("CHAT-S04", "not_observed", checks=[]))
+    assert found["exit_status"] == 0
+    assert found["baseline"]["lost"] == []
+
+
+@pytest.mark.parametrize(("before", "status"), [("passed", 3), ("failed", 3), ("inconclusive", 0)])
+def test_an_inconclusive_must_makes_no_finding_and_counts_when_it_is_new(before: str, status: int) -> None:
+    found = held(clause("CHAT-S04", before), clause("CHAT-S04", "inconclusive"))
+    assert found["exit_status"] == status
+    assert found["baseline"]["new"] == []
+
+
+def test_what_is_mended_is_told() -> None:
+    found = held(clause("CHAT-S04", "failed"), clause("CHAT-S04"))
+    assert (found["exit_status"], found["headline"]) == (0, "conformant")
+    assert baseline_sentence(found).endswith("0 known findings, 0 new, 1 mended")
+
+
+def test_a_bad_waiver_and_a_run_without_trust_stay_what_they_are() -> None:
+    same = clause("CHAT-S04", "failed")
+    assert held(same, same, bad_waivers=["CHAT-S04: expired"])["exit_status"] == 1
+    assert held(same, same, exit_status=2, problems=["nothing answered"])["exit_status"] == 2
+
+
+def test_a_run_that_could_not_be_trusted_is_no_baseline(tmp_path: Path) -> None:
+    written(tmp_path / "bad", document(clause("CHAT-S04"), exit_status=2, problems=["nothing answered"]))
+    with pytest.raises(ReportError, match=r"no baseline.*nothing answered.*name one"):
+        load_baseline(tmp_path / "bad")
+    written(tmp_path / "good", document(clause("CHAT-S04", "failed")))
+    assert load_baseline(tmp_path / "good").status == 1
+
+
+def test_reports_put_what_is_new_first_and_let_the_known_be() -> None:
+    old = document(clause("CHAT-S04", "failed"), clause("MSG-S07"))
+    new = document(clause("CHAT-S04", "failed"), clause("MSG-S07", "failed"))
+    found = held_against(new, run(*old["clauses"]), HERE)
+    markdown = summary_markdown(found)
+    assert markdown.index("### MSG-S07 failed") < markdown.index("**CHAT-S04** failed, as in the baseline")
+    assert "1 known finding, 1 new (MSG-S07)" in markdown
+    cases = ET.fromstring(junit_xml(found)).iter("testcase")  # noqa: S314 - our own
+    outcomes = {case.get("name", "")[:8].strip(): [child.tag for child in case] for case in cases}
+    assert outcomes["CHAT-S04"] == ["properties", "skipped"]
+    assert outcomes["MSG-S07"] == ["properties", "failure"]
+    target = {**found["target"], "not_offered": {}, "overrides": {}}
+    page = report_page({**found, "target": target, "recording": {"seal": None}}, [])
+    assert "1 known finding, 1 new (MSG-S07)" in page
+    assert page.index('<a href="#MSG-S07">') < page.index('<a href="#CHAT-S04">')
