@@ -140,7 +140,6 @@ def test_a_run_and_its_judgement_count_only_what_the_baseline_does_not_know(nigh
         assert (told["exit_status"], events(tmp_path / "again" / "events.jsonl")[-1]["exit_status"]) == (status, status)
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
     validator.validate(told)
-    assert tool("verify", str(tmp_path / "again"), recording, cwd=tmp_path).returncode == 0
 
 
 def test_a_baseline_that_is_none_is_said_before_anything_is_sent(tmp_path: Path) -> None:
