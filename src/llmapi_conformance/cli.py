@@ -17,6 +17,7 @@ from llmapi_conformance.commands import (
     reference,
     reports,
     running,
+    schema,
 )
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ for command in (
     capsules.evidence,
     capsules.replay,
     reference.reference,
+    schema.schema,
 ):
     app.command()(command)
 app.add_typer(clauses.app, name="clauses")

@@ -42,23 +42,36 @@ class Waiver:
     version: str = ""
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class WaiverPart(BaseModel):
+    """A waiver: what is covered, why, who answers for it, and until when."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     clause: Words
+    """Id of the clause."""
     reason: Words
+    """Why it may stay broken."""
     owner: Words
+    """Who answers for that."""
     ticket: Words
+    """Where it is followed up."""
     expires: date
+    """The last day on which it counts, without quotes."""
     profile: str = ""
+    """Only in runs of this profile; all when omitted."""
     model: str = ""
+    """Only for requests that name this model; all when omitted."""
     version: str = ""
+    """Only for this version of the gateway, as the target file states it; all when omitted."""
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class WaiversPart(BaseModel):
+    """A waivers file."""
 
-    waiver: list[_Entry] = []
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+    waiver: list[WaiverPart] = []
+    """The waivers, a table [[waiver]] for each."""
 
 
 def load_waivers(path: Path) -> tuple[Waiver, ...]:
@@ -75,7 +88,7 @@ def load_waivers(path: Path) -> tuple[Waiver, ...]:
     except tomllib.TOMLDecodeError as error:
         raise TargetError(f"{path}: not TOML: {error}. Mend that line and try again.") from None
     try:
-        entries = _File.model_validate(data).waiver
+        entries = WaiversPart.model_validate(data).waiver
     except ValidationError as error:
         raise _told(path, data, error) from None
     return tuple(Waiver(**entry.model_dump()) for entry in entries)
@@ -91,7 +104,7 @@ def _told(path: Path, data: dict[str, object], error: ValidationError) -> Target
     listed = data.get("waiver")
     entry = listed[where[1]] if isinstance(listed, list) else None
     clause = entry.get("clause", "no clause") if isinstance(entry, dict) else "no clause"
-    known = ", ".join(_Entry.model_fields)
+    known = ", ".join(WaiverPart.model_fields)
     problem = {
         "missing": f"the entry {where[2]!r} is missing; add it",
         "extra_forbidden": f"unknown entry {where[2]!r}; known here: {known}",
