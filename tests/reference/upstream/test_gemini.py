@@ -118,6 +118,8 @@ def test_thoughts_are_counted_apart_and_carry_a_signature_that_must_come_back(ta
     again = {"role": "user", "parts": [{"text": "@upstream echo\nagain"}]}
     body = {"contents": [*content("hi")["contents"], turn, again]}
     assert talk.gemini(body).json()["candidates"][0]["content"]["parts"] == [{"text": "again"}]
+    turn["parts"][0]["thoughtSignature"] = "skip_thought_signature_validator"
+    assert talk.gemini(body).status_code == 200
     turn["parts"][0]["thoughtSignature"] = "AAAA"
     assert talk.gemini(body).status_code == 400
 

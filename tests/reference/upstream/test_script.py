@@ -74,6 +74,12 @@ def test_calls_need_tools() -> None:
         script("@upstream tool_calls=1", tools=())
 
 
+def test_a_call_may_name_its_tool() -> None:
+    assert [call.name for call in script("@upstream tool_calls=2 tool=g").calls] == ["g", "g"]
+    with pytest.raises(ApiError, match="not on offer"):
+        script("@upstream tool_calls=1 tool=h")
+
+
 def test_a_forced_stop_string_is_the_requests_first_where_the_text_has_none() -> None:
     cut = script("@upstream echo stop=stop_sequence\na b c", stop_strings=("D", "B"))
     assert (cut.text, cut.stop_string, cut.reason) == ("a b c", "D", EndReason.STOP_STRING)

@@ -53,6 +53,7 @@ class Directive:
         usage: Exact usage; None: an estimate.
         tool_calls: The answer ends with so many calls.
         arguments: The argument text of each call; None: `{"n":<i>}`.
+        tool: The name of the tool that is called; None: those on offer, one after another.
         text_then_tools: Text before the calls even without `echo`.
         stop: A forced reason for the end.
         thinking: A thought precedes the text: a thinking block (Messages), a reasoning item (Responses), a thought part
@@ -83,6 +84,7 @@ class Directive:
     usage: GivenUsage | None = None
     tool_calls: int = 0
     arguments: str | None = None
+    tool: str | None = None
     text_then_tools: bool = False
     stop: Stop | None = None
     thinking: bool = False
@@ -152,6 +154,7 @@ def _check_company(values: Mapping[str, Any]) -> None:
         ("body", ("status",)),
         ("after", ("error", "cut", "eof")),
         ("arguments", ("tool_calls",)),
+        ("tool", ("tool_calls",)),
         ("text_then_tools", ("tool_calls",)),
     )
     for word, companions in needs:
@@ -250,6 +253,7 @@ _READERS: dict[str, Callable[[str | None], object]] = {
     "usage": _usage,
     "tool_calls": _number(1, _MOST_CALLS),
     "arguments": _base64_text,
+    "tool": _token,
     "text_then_tools": _flag,
     "stop": _choice("length", "stop_sequence", "filtered"),
     "thinking": _flag,

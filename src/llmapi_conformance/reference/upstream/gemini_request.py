@@ -238,11 +238,15 @@ def _check_names(asked: GenerateContentRequest) -> None:
         raise ApiError(400, f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
 
 
+_UNSIGNED = "skip_thought_signature_validator"
+"""What Google lets a client send for a call that nobody signed; Gemini CLI does."""
+
+
 def _check_signatures(contents: Sequence[Content]) -> None:
     """A signature must come back to the byte (rule G-N6); all of ours are of the same thought."""
     for content in contents:
         for part in content.parts:
-            if part.thought_signature is not None and part.thought_signature != sign(THINKING_TEXT):
+            if part.thought_signature not in (None, _UNSIGNED, sign(THINKING_TEXT)):
                 raise ApiError(400, "Thought signature is not valid.")
 
 

@@ -225,9 +225,12 @@ def last_text(turns: Sequence[tuple[bool, Sequence[str]]]) -> str:
 def _calls(question: Question, directive: Directive) -> tuple[ToolCall, ...]:
     if directive.tool_calls and not question.tools:
         raise ApiError(400, "The directive's word 'tool_calls' needs tools in the request.")
+    if directive.tool is not None and directive.tool not in question.tools:
+        raise ApiError(400, f"The directive calls the tool {directive.tool!r}, which is not on offer.")
+    names = question.tools if directive.tool is None else (directive.tool,)
     return tuple(
         ToolCall(
-            name=question.tools[index % len(question.tools)],
+            name=names[index % len(names)],
             arguments=directive.arguments if directive.arguments is not None else f'{{"n":{index}}}',
         )
         for index in range(directive.tool_calls)
