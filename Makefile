@@ -49,6 +49,7 @@ allure: $(READY)  ## make Allure's report of the newest run, or of RUN=folder (n
 
 lock:  ## write the pinned requirement files anew (needs uv)
 	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements/base.txt
+	uv pip compile -q --group build -c requirements/base.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements/build.txt
 	uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements/dev.txt
 
 clean:  ## remove the environment and what runs left behind

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(llmapi_conformance.__file__).parent
-TOP = ("cli", "__main__", "commands", "pytest_plugin", "run", "cleaning", "replaying", "scenario_fixtures")
+TOP = ("cli", "__main__", "commands", "pytest_plugin", "run", "gating", "cleaning", "replaying", "scenario_fixtures")
 FLOORS = (*TOP, "reporting", "judging", "sending", "wire", "evidence", "target", "generating", "contract", "reference")
 """From the top down; ``tree`` and ``errors`` are the ground that all stand on."""
 GROUND = ("tree", "errors")

@@ -9,9 +9,11 @@ import typer
 from llmapi_conformance import __version__
 from llmapi_conformance.commands import (
     allure,
+    annotate,
     capsules,
     clauses,
     evidence,
+    gate,
     pages,
     recordings,
     reference,
@@ -31,6 +33,7 @@ for command in (
     running.run,
     running.plan,
     running.judge,
+    gate.gate,
     recordings.cleanup,
     recordings.har,
     pages.report,
@@ -39,6 +42,7 @@ for command in (
     reports.badge,
     reports.summary,
     reports.sarif,
+    annotate.annotate,
     allure.allure,
     evidence.verify,
     evidence.statement,

@@ -29,7 +29,7 @@ from llmapi_conformance.judging.verdicts import (
     verdicts,
 )
 from llmapi_conformance.judging.waivers import Circumstances, bad_waivers, waived
-from llmapi_conformance.reporting.comparing.baseline import held_against, load_baseline
+from llmapi_conformance.reporting.comparing.baseline import held_against
 from llmapi_conformance.reporting.document import RunFacts, document
 from llmapi_conformance.reporting.events import EventLog
 from llmapi_conformance.reporting.folder import write_reports
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.reporting.past import PastRun
     from llmapi_conformance.sending.scenario import Instance
 
 EMBEDDED = "embedded"
@@ -73,7 +74,7 @@ class Request:
         delay_ms: Of the reference gateway.
         generate: Generated cases of each operation; ``None`` for as many as the profile says.
         seed: Decides whatever is drawn.
-        baseline: Folder or ``verdicts.json`` of the run whose findings are known; empty for none.
+        baseline: The run whose findings are known, ``None`` for none.
     """
 
     report_dir: Path
@@ -87,7 +88,7 @@ class Request:
     delay_ms: int = 0
     generate: int | None = None
     seed: int = 1
-    baseline: str = ""
+    baseline: PastRun | None = None
 
 
 class Run:
@@ -106,7 +107,6 @@ class Run:
             ConformanceError: Target file, keyring, recording or contract can't be used.
         """
         self.request = request
-        self._baseline = load_baseline(Path(request.baseline)) if request.baseline else None
         self.contract: Contract = load_contract(tree())
         self.plan = Plan(())
         self.results: list[ClauseVerdict] = []
@@ -335,8 +335,8 @@ class Run:
             seal=self._seal,
         )
         self.document = document(facts, self.results, exchanges, status)
-        if self._baseline is not None:
-            self.document = held_against(self.document, self._baseline, self.request.report_dir / "verdicts.json")
+        if self.request.baseline is not None:
+            self.document = held_against(self.document, self.request.baseline)
             status = int(self.document["exit_status"])
         write_reports(self.request.report_dir, self.document, exchanges, self.recording_path)
         if self._events is not None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -15,11 +14,12 @@ from llmapi_conformance.reporting.junit import junit_xml
 from llmapi_conformance.reporting.summary import summary_markdown
 from tests.reporting.runs import clause, document, run, written
 
-HERE = Path("verdicts.json")
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def held(old: dict[str, Any], new: dict[str, Any], **other: Any) -> dict[str, Any]:
-    return held_against(document(new, **other), run(old), HERE)
+    return held_against(document(new, **other), run(old))
 
 
 @pytest.mark.parametrize("verdict", ["failed", "warned"])
@@ -95,7 +95,7 @@ def test_a_run_that_could_not_be_trusted_is_no_baseline(tmp_path: Path) -> None:
 def test_reports_put_what_is_new_first_and_let_the_known_be() -> None:
     old = document(clause("CHAT-S04", "failed"), clause("MSG-S07"))
     new = document(clause("CHAT-S04", "failed"), clause("MSG-S07", "failed"))
-    found = held_against(new, run(*old["clauses"]), HERE)
+    found = held_against(new, run(*old["clauses"]))
     markdown = summary_markdown(found)
     assert markdown.index("### MSG-S07 failed") < markdown.index("**CHAT-S04** failed, as in the baseline")
     assert "1 known finding, 1 new (MSG-S07)" in markdown

@@ -26,6 +26,8 @@ from llmapi_conformance.commands.shared import (
     plainly,
 )
 from llmapi_conformance.errors import ContractError, TargetError
+from llmapi_conformance.gating import set_up
+from llmapi_conformance.reporting.comparing.baseline import load_baseline
 from llmapi_conformance.reporting.folder import FILES
 from llmapi_conformance.reporting.terminal import console_for_people, print_plan, print_summary, print_tasks
 from llmapi_conformance.run import EMBEDDED, Request, Run
@@ -62,6 +64,9 @@ def run(
         )
     # A CI job that is cancelled gets SIGTERM: like Ctrl-C, it leaves time to end what was begun.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    known_run = load_baseline(baseline) if baseline else None
+    if target != EMBEDDED:
+        set_up(Path(target))
     request = Request(
         report_dir=report_dir or new_report_dir(),
         target=target,
@@ -72,7 +77,7 @@ def run(
         delay_ms=delay_ms,
         generate=generate,
         seed=seed,
-        baseline=str(baseline or ""),
+        baseline=known_run,
     )
     raise typer.Exit(conduct(Run(request), keyword))
 
@@ -113,7 +118,8 @@ def judge(
     baseline: BaselineOption = None,
 ) -> None:
     """Judge a recording again, without any network. Exit status as for run."""
-    request = Request(report_dir=report_dir or new_report_dir(), replay=str(recording), baseline=str(baseline or ""))
+    known_run = load_baseline(baseline) if baseline else None
+    request = Request(report_dir=report_dir or new_report_dir(), replay=str(recording), baseline=known_run)
     conformance = Run(request)
     raise typer.Exit(conduct(conformance, str(conformance.selection.get("keyword", ""))))
 

@@ -72,25 +72,36 @@ def start_reference(*, fault: str = "", variations: Iterable[str] = (), delay_ms
     Raises:
         TargetError: It did not start in time.
     """
-    environment = {**os.environ, "LLMAPI_REFERENCE_FAULT": fault, "LLMAPI_REFERENCE_VARIATIONS": ",".join(variations)}
-    command = [
-        sys.executable,
-        "-m",
-        "llmapi_conformance.reference",
-        "--until-stdin-closes",
-        "--delay-ms",
-        str(delay_ms),
-    ]
+    environment = {"LLMAPI_REFERENCE_FAULT": fault, "LLMAPI_REFERENCE_VARIATIONS": ",".join(variations)}
+    return _started(["--delay-ms", str(delay_ms)], environment, "reference gateway")
+
+
+def start_upstream(*, port: int = 0, control_port: int = 0) -> Reference:
+    """Start our scripted provider alone, on 127.0.0.1; it takes whatever provider key a gateway sends.
+
+    Args:
+        port: Where gateways call it; 0 for a free one.
+        control_port: Where the suite reads its log; 0 for a free one.
+
+    Raises:
+        TargetError: It did not start in time, or a port is taken.
+    """
+    ports = ["--upstream-port", str(port), "--upstream-control-port", str(control_port)]
+    return _started(["--upstream-only", "--no-strict", *ports], {}, "upstream")
+
+
+def _started(options: list[str], environment: dict[str, str], what: str) -> Reference:
+    command = [sys.executable, "-m", "llmapi_conformance.reference", "--until-stdin-closes", *options]
     # A session of its own: Ctrl-C in the terminal is for us, and we still need it to end its tasks.
     process = subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **environment}, text=True, start_new_session=True
     )
     reference = Reference(process, {})
     line = _first_line(process)
     if not line:
         reference.stop()
         raise TargetError(
-            f"The reference gateway did not start within {START_DEADLINE:.0f} s; "
+            f"The {what} did not start within {START_DEADLINE:.0f} s; "
             "run 'llmapi-conformance reference' to see why."
         )
     reference.announcement = json.loads(line)

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def read_target(path: Path) -> TargetPart:
+    """What a target file says, without looking for its keys.
+
+    Raises:
+        TargetError: As ``load_target``.
+    """
+    return _read(path)[1]
+
+
 def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Target, Keyring, dict[str, str]]:
     """Read a target file.
 
@@ -31,21 +40,7 @@ def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Ta
     Raises:
         TargetError: With the file, the line, what was wrong and how to mend it.
     """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise TargetError(f"Can't read the target file {path}: {reason}.") from None
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise TargetError(f"{path}: not TOML: {error}. Mend that line and try again.") from None
-    lines = _Lines(path, text)
-    try:
-        part = TargetPart.model_validate(data)
-    except ValidationError as error:
-        raise _first_error(lines, error) from None
-    _check_words(lines, part)
+    lines, part = _read(path)
     secrets: dict[str, str] = {}
     keys: dict[str, str] = {}
     roles: dict[str, Role] = {}
@@ -83,6 +78,25 @@ def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Ta
         waivers=load_waivers(path.parent / part.waivers) if part.waivers else (),
     )
     return target, Keyring(keys), secrets
+
+
+def _read(path: Path) -> tuple[_Lines, TargetPart]:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise TargetError(f"Can't read the target file {path}: {reason}.") from None
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TargetError(f"{path}: not TOML: {error}. Mend that line and try again.") from None
+    lines = _Lines(path, text)
+    try:
+        part = TargetPart.model_validate(data)
+    except ValidationError as error:
+        raise _first_error(lines, error) from None
+    _check_words(lines, part)
+    return lines, part
 
 
 def _check_words(lines: _Lines, part: TargetPart) -> None:

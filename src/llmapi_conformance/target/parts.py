@@ -134,7 +134,8 @@ class SetupPart(Part):
     """What prepares the target."""
 
     command: list[str]
-    """A command and its arguments, run before the first request."""
+    """A command and its arguments, run in the folder of the target file before ``run`` and ``gate`` read the keys: it may
+    make them and write them into key files."""
 
 
 class TargetPart(Part):

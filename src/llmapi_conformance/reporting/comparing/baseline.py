@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.errors import ReportError
@@ -11,7 +12,6 @@ from llmapi_conformance.reporting.past import PastRun, load_run, read_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 _MOST_IDS = 12
 """Clause ids in a sentence; all are in ``verdicts.json``."""
@@ -33,7 +33,7 @@ def load_baseline(path: Path) -> PastRun:
     return run
 
 
-def held_against(document: Mapping[str, Any], baseline: PastRun, path: Path) -> dict[str, Any]:
+def held_against(document: Mapping[str, Any], baseline: PastRun) -> dict[str, Any]:
     """What ``verdicts.json`` says when known findings don't count.
 
     The exit status is 1 for a clause that is failed and was not, or was by other oracles only; for a MUST that was
@@ -43,9 +43,8 @@ def held_against(document: Mapping[str, Any], baseline: PastRun, path: Path) -> 
     Args:
         document: What it says without a baseline.
         baseline: See ``load_baseline``.
-        path: Where it will stand.
     """
-    run = read_run(path, document)
+    run = read_run(Path("verdicts.json"), document)
     difference = compare(baseline, run, only_selected=True)
     broken = [one for one in difference.worse if one.clause.verdict in BROKEN]
     lost = [one for one in difference.of(Kind.LOST) if one.clause.verdict is not Verdict.INCONCLUSIVE]

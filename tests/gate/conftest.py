@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "gate"
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@pytest.fixture(scope="session")
+def keyway(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that holds the candidate of examples/gate, installed as its README says."""
+    folder = tmp_path_factory.mktemp("candidate")
+    python = folder / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True, timeout=60)
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    done = subprocess.run(
+        [*pip, "-r", EXAMPLE / "requirements.txt"], capture_output=True, text=True, check=False, timeout=240
+    )
+    if done.returncode and not os.environ.get("CI"):
+        pytest.skip(f"the candidate can't be installed: {done.stderr[-300:]}")
+    assert done.returncode == 0, done.stderr
+    return python
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of examples/gate on ports that are free."""
+    folder = tmp_path / "project"
+    copytree(EXAMPLE, folder, ignore=ignore_patterns("work", "report", "__pycache__"))
+    target = folder / "target.toml"
+    text = target.read_text("utf-8")
+    for old, port in zip((":9233", ":4901"), free_ports(2), strict=True):
+        text, replaced = re.subn(rf"{old}(?=\")", f":{port}", text)
+        assert replaced == 1
+    target.write_text(text, "utf-8")
+    return folder
