@@ -28,9 +28,9 @@ def keyway(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("candidate")
     python = folder / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True, timeout=60)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     done = subprocess.run(
-        [*pip, "-r", EXAMPLE / "requirements.txt"], capture_output=True, text=True, check=False, timeout=240
+        [*pip, "-r", str(EXAMPLE / "requirements.txt")], capture_output=True, text=True, check=False, timeout=240
     )
     if done.returncode and not os.environ.get("CI"):
         pytest.skip(f"the candidate can't be installed: {done.stderr[-300:]}")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from tests.gate.conftest import EXAMPLE, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PROGRAMS = Path(sys.executable).parent
 FILES = {
@@ -60,5 +64,5 @@ def test_both_systems_hand_over_the_same_options() -> None:
     assert not [name for name in gate["env"] if name.removeprefix("LLMAPI_GATE") not in told]
 
 
-def ran(command: list[Path | str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+def ran(command: Iterable[Path | str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, timeout=60)

@@ -94,15 +94,19 @@ def _started(options: list[str], environment: dict[str, str], what: str) -> Refe
     command = [sys.executable, "-m", "llmapi_conformance.reference", "--until-stdin-closes", *options]
     # A session of its own: Ctrl-C in the terminal is for us, and we still need it to end its tasks.
     process = subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **environment}, text=True, start_new_session=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **environment},
+        text=True,
+        start_new_session=True,
     )
     reference = Reference(process, {})
     line = _first_line(process)
     if not line:
         reference.stop()
         raise TargetError(
-            f"The {what} did not start within {START_DEADLINE:.0f} s; "
-            "run 'llmapi-conformance reference' to see why."
+            f"The {what} did not start within {START_DEADLINE:.0f} s; run 'llmapi-conformance reference' to see why."
         )
     reference.announcement = json.loads(line)
     return reference
