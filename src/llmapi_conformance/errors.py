@@ -27,3 +27,7 @@ class ReportError(ConformanceError):
 
 class StatementError(ConformanceError):
     """A statement about a run can't be made, signed or read."""
+
+
+class HistoryError(ConformanceError):
+    """The history can't be opened, read or written, or what it tells can't be delivered."""

@@ -114,18 +114,23 @@ def compare_speed(
     return Speeds(tuple(sorted(slower, key=_order)), len(enough), "")
 
 
-def _telling(old: Exchange, new: Exchange) -> bool:
-    """Whether two exchanges are one request whose times may be compared."""
-    return all(
+def is_timed(one: Exchange) -> bool:
+    """Whether the times of an exchange tell how fast the gateway is."""
+    return (
         one.succeeded
         and one.complete
         and one.mode != "websocket"  # how long a conversation lasts is up to its script
-        and one.operation
+        and bool(one.operation)
         and not one.disturbed
         and not one.of_our_upstream
         and one.scenario not in LEFT_OUT
-        for one in (old, new)
-    ) and (old.operation, old.mode, old.status) == (new.operation, new.mode, new.status)
+    )
+
+
+def _telling(old: Exchange, new: Exchange) -> bool:
+    """Whether two exchanges are one request whose times may be compared."""
+    alike = (old.operation, old.mode, old.status) == (new.operation, new.mode, new.status)
+    return alike and is_timed(old) and is_timed(new)
 
 
 def _slower(operation: str, mode: str, what: str, pairs: Sequence[tuple[Exchange, Exchange]]) -> Slower:
