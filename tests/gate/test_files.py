@@ -25,7 +25,7 @@ FILES = {
 
 @pytest.mark.parametrize("schema", FILES)
 def test_a_file_is_what_its_schema_allows(schema: str, tmp_path: Path) -> None:
-    command = [PROGRAMS / "check-jsonschema", "--builtin-schema", schema]
+    command: list[Path | str] = [PROGRAMS / "check-jsonschema", "--builtin-schema", schema]
     assert ran([*command, *FILES[schema]]).returncode == 0
     broken = tmp_path / "broken.yml"
     broken.write_text(
@@ -35,7 +35,7 @@ def test_a_file_is_what_its_schema_allows(schema: str, tmp_path: Path) -> None:
 
 
 def test_action_and_workflow_pass_the_linter_of_github_actions(tmp_path: Path) -> None:
-    command = [
+    command: list[Path | str] = [
         PROGRAMS / "zizmor",
         "--offline",
         "--quiet",
