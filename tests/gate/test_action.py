@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from shutil import copy, copytree, ignore_patterns, which
 from typing import TYPE_CHECKING, Any
@@ -167,9 +169,58 @@ def test_a_candidate_that_does_not_start_is_told_and_leaves_nothing_running(runn
     assert nobody_listens(project)
 
 
-def nobody_listens(project: Path) -> bool:
-    """Whether candidate and upstream are gone."""
-    ports = re.findall(r"127\.0\.0\.1:(\d+)", (project / "target.toml").read_text("utf-8"))
-    assert len(ports) == 2
-    with socket.socket() as one, socket.socket() as other:
-        return all(probe.connect_ex(("127.0.0.1", int(port))) for probe, port in zip((one, other), ports, strict=True))
+@pytest.mark.timeout(120)
+def test_gitlab_gets_the_same_gate_and_its_own_report(runner: Path, project: Path, keyway: Path) -> None:
+    job = yaml.safe_load((ROOT / "ci" / "gitlab.yml").read_text("utf-8"))[".llmapi-conformance"]
+    (project / ".llmapi-conformance").symlink_to(runner / "llmapi-conformance")
+    variables = {
+        **job["variables"],
+        "LLMAPI_GATE_TARGET": "target.toml",
+        "LLMAPI_GATE_CANDIDATE": f"exec '{keyway}' candidate.py",
+        "LLMAPI_GATE_READY": "/health",
+        "LLMAPI_GATE_KEYWORD": KEYWORD,
+        "LLMAPI_GATE_GENERATE": "0",
+        "GITHUB_ACTIONS": "",
+        "GITLAB_CI": "true",
+    }
+    done = step(runner, project, {"run": job["script"][-1]}, variables)
+    assert done.status == 1, done.log
+    assert done.annotations == []
+    reports = job["artifacts"]["reports"]
+    assert all((project / path).is_file() for path in reports.values())
+    entries = json.loads((project / reports["codequality"]).read_text("utf-8"))
+    assert {one["location"]["path"] for one in entries} == {"target.toml"}
+
+
+def test_a_job_that_is_cancelled_leaves_nothing_running(runner: Path, project: Path) -> None:
+    port = ports_of(project)[0]
+    mute = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(90)"
+    candidate = f"exec '{sys.executable}' -c \"{mute}\""
+    tool = str(runner / "llmapi-conformance" / "bin" / "llmapi-conformance")
+    command = [tool, "gate", "-t", "target.toml", "--candidate", candidate]
+    with subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True) as gate:
+        deadline = time.monotonic() + 30
+        while nobody_listens(project, any_of=True):
+            assert time.monotonic() < deadline
+            assert gate.poll() is None
+            time.sleep(0.1)
+        gate.send_signal(signal.SIGTERM)
+        _, said = gate.communicate(timeout=30)
+    assert gate.returncode == 2
+    assert said == "llmapi-conformance: interrupted; upstream and candidate are stopped\n"
+    assert nobody_listens(project)
+
+
+def ports_of(project: Path) -> list[int]:
+    """Of the candidate, and of the upstream's control surface."""
+    candidate, control = re.findall(r"127\.0\.0\.1:(\d+)", (project / "target.toml").read_text("utf-8"))
+    return [int(candidate), int(control)]
+
+
+def nobody_listens(project: Path, *, any_of: bool = False) -> bool:
+    """Whether candidate and upstream are gone, or one of them is not there."""
+    gone = []
+    for port in ports_of(project):
+        with socket.socket() as probe:
+            gone.append(bool(probe.connect_ex(("127.0.0.1", port))))
+    return any(gone) if any_of else all(gone)

@@ -160,6 +160,23 @@ def test_an_upstream_elsewhere_can_not_be_started_by_the_gate(tmp_path: Path) ->
 def test_set_up_runs_beside_the_target_file_and_its_failure_is_told(tmp_path: Path) -> None:
     set_up(target_file(tmp_path, '[setup]\ncommand = ["touch", "made"]\n'))
     assert (tmp_path / "made").exists()
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "llmapi_conformance",
+            "run",
+            "-t",
+            target_file(tmp_path, '[setup]\ncommand = ["false"]\n'),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "[setup] false ended with status 1" in done.stderr
     for command, words in ((["false"], "ended with status 1"), (["./absent"], "can't be started: No such file")):
         with pytest.raises(TargetError, match=words):
             set_up(target_file(tmp_path, f"[setup]\ncommand = {command}\n"))
