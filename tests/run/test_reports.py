@@ -75,6 +75,11 @@ def test_every_report_of_a_run_can_be_made_from_its_folder(nights: Path, tmp_pat
     assert tool("sarif", new, "-o", "r.sarif", "--place", "target.toml", cwd=tmp_path).returncode == 0
     results = json.loads((tmp_path / "r.sarif").read_text("utf-8"))["runs"][0]["results"]
     assert {one["ruleId"] for one in results} == {"CHAT-S04"}
+    told = tool("annotate", new, "--system", "github", "--place", "target.toml", cwd=tmp_path)
+    assert told.stdout.startswith("::error file=target.toml,line=1,title=CHAT-S04 failed::")
+    assert tool("annotate", new, "--system", "gitlab", cwd=tmp_path).returncode == 0
+    entries = json.loads((nights / "new" / "gl-code-quality-report.json").read_text("utf-8"))
+    assert {one["check_name"] for one in entries} == {"CHAT-S04"}
     summary = tool("summary", new, cwd=tmp_path)
     assert summary.stdout == (nights / "new" / "summary.md").read_text("utf-8")
 
