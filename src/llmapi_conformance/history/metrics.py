@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -159,5 +160,6 @@ def write_textfile(path: Path, metrics: Sequence[Metric]) -> None:
         beside.write_text(prometheus_text(metrics), "utf-8")
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise HistoryError(f"{path} can't be written: {error.strerror}.") from None

@@ -34,8 +34,7 @@ def export(metrics: Sequence[Metric]) -> int:
     # The exporter tells of its failures in the log, with addresses; we say it in a sentence.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     reader = InMemoryMetricReader()
-    resource = Resource({SERVICE_NAME: SERVICE, SERVICE_VERSION: __version__}).merge(Resource.create())
-    provider = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
+    provider = MeterProvider(metric_readers=[reader], resource=_resource(), shutdown_on_exit=False)
     meter = provider.get_meter(SERVICE, __version__)
     for metric in metrics:
         gauge = meter.create_gauge(f"llmapi_conformance.{metric.name}", _unit(metric.name), metric.help)
@@ -60,6 +59,14 @@ def export(metrics: Sequence[Metric]) -> int:
             "OTEL_EXPORTER_OTLP_TIMEOUT."
         )
     return sum(len(metric.values) for metric in metrics)
+
+
+def _resource() -> Resource:
+    """Who we are; the standard variables may say otherwise."""
+    found = Resource.create()
+    if str(found.attributes[SERVICE_NAME]).startswith("unknown_service"):
+        found = found.merge(Resource({SERVICE_NAME: SERVICE, SERVICE_VERSION: __version__}))
+    return found
 
 
 def _unit(name: str) -> str:

@@ -59,11 +59,11 @@ def pace_news(
             if not pace.is_slow(latency.p50, told["usual"]):
                 del now[subject]
                 yield subject, False, f"{_ms(latency.p50)} again, as before ({_ms(told['usual'])})"
-            elif told["runs"] >= window:
-                del now[subject]
-            else:
-                newer = told["run"] != series.newest.id
-                now[subject] = {**told, "runs": told["runs"] + newer, "run": series.newest.id}
+            elif told["run"] != series.newest.id:
+                if told["runs"] + 1 < window:
+                    now[subject] = {**told, "runs": told["runs"] + 1, "run": series.newest.id}
+                else:
+                    del now[subject]
             continue
         earlier = found[: -pace.runs][-window:]
         if len(earlier) < FEWEST_NIGHTS:

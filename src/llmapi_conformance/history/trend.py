@@ -62,7 +62,7 @@ def show_text(series: Series) -> str:
     lines += ["", *table(_night_rows(series))]
     lines += _changed_lines(series)
     if series.newest.latencies:
-        lines += ["", *_latency_lines(series)]
+        lines += ["", *_latency_lines(series, brief=True)]
     return "\n".join(lines) + "\n"
 
 
@@ -174,7 +174,8 @@ def _night_rows(series: Series) -> list[tuple[str, ...]]:
     for night in series.nights[-MOST_GLYPHS:]:
         counts = Counter(said.verdict for said in night.clauses.values())
         tokens = None if night.input_tokens is None else night.input_tokens + (night.output_tokens or 0)
-        money = "" if night.money is None else f"{night.money:.4f} {night.currency}"
+        digits = 4 if night.money is None or night.money < 10 else 2
+        money = "" if night.money is None else f"{night.money:.{digits}f} {night.currency}"
         numbers = [str(counts[verdict] or "") for verdict in _COLUMNS]
         rows.append(
             (
@@ -203,12 +204,15 @@ def _changed_lines(series: Series) -> list[str]:
     return [*lines, *wrapped(f"{key} {UNTRUSTED} untrusted run; flips of pairs", "  ")]
 
 
-def _latency_lines(series: Series) -> list[str]:
-    rows: list[tuple[str, ...]] = [("operation", "", "answers", "p50", "p95", "p99", "usual p50", "runs")]
+def _latency_lines(series: Series, *, brief: bool = False) -> list[str]:
+    """A row for each operation and what was measured; in brief what people wait for: a stream's begin, a plain end."""
+    rows: list[tuple[str, ...]] = [("operation", "", "n", "p50", "p95", "p99", "usual", "runs")]
     for key, one in sorted(series.newest.latencies.items()):
         usual = [night.latencies[key].p50 for night in series.trusted if key in night.latencies]
         percentiles = [_ms(one.known(name)) for name in ("p50", "p95", "p99")]
         operation, mode, what = key
+        if brief and (mode == "stream") != (what == "first byte"):
+            continue
         rows.append(
             (
                 f"{operation} {mode}"[:28],
@@ -221,7 +225,10 @@ def _latency_lines(series: Series) -> list[str]:
         )
     if len(rows) == 1:
         return ["no times: the newest run had no recording beside its verdicts.json, or no answer"]
-    return ["milliseconds of the newest run, and the median of the runs", *table(rows, left=(0, 1))]
+    return [
+        "milliseconds of n answers of the newest run; usual: median p50 of the runs",
+        *table(rows, left=(0, 1)),
+    ]
 
 
 def _run(night: Night) -> dict[str, Any]:

@@ -156,7 +156,7 @@ async def _attempt(client: httpx2.AsyncClient, hook: Hook, name: str, body: byte
                 return "", 0.0
             again = answer.status_code in _AGAIN
             return f"it answered {answer.status_code}", _seconds(answer) if again else math.inf
-    except (httpx2.HTTPError, TimeoutError, OSError) as error:  # the text may name the URL
+    except (httpx2.HTTPError, OSError, ValueError) as error:  # the text may name the URL
         return f"it can't be reached ({type(error).__name__})", 0.0
 
 
