@@ -7,7 +7,7 @@ READY  := $(VENV)/ready
 # Where this variable is exported, pytest would rewrite its plugins anew at every start: two to three times slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help conform test check tests chromium allure kill bench lock clean
+.PHONY: help conform test check tests chromium postgresql docs allure kill bench lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -24,7 +24,7 @@ check: $(READY)
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
 
-tests: $(READY) chromium
+tests: $(READY) chromium postgresql
 	@echo "tests: the machinery, then every fault and every legal variation"
 	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/browser
 	@echo "tests: the pages in a browser"  # apart: its driver keeps an event loop running in the process
@@ -37,6 +37,18 @@ chromium:  ## install the browser that looks at the HTML report, where that can 
 	  export DEBIAN_FRONTEND=noninteractive; \
 	  apt-get install -y -qq chromium > /dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq chromium > /dev/null; }; \
 	else echo "chromium is missing: the tests of the HTML report are skipped (they fail where CI is set); install it to run them"; fi
+
+docs: $(READY)  ## make the documentation, warnings as errors: build/docs/site/index.html
+	@$(BIN)/python -m docs.generator
+	@$(BIN)/zensical build --strict
+
+postgresql:  ## install the server that the tests of the history start, where that can be done
+	@if command -v initdb > /dev/null || ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	  echo "setup: Debian's postgresql, for the tests of the history"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get install -y -qq postgresql > /dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq postgresql > /dev/null; }; \
+	else echo "postgresql is missing: the tests of the history use SQLite alone (they fail where CI is set); install it to run them"; fi
 
 RUN ?= $(lastword $(sort $(wildcard reports/2*)))
 ALLURE := build/allure

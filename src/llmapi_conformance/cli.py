@@ -8,13 +8,17 @@ import typer
 
 from llmapi_conformance import __version__
 from llmapi_conformance.commands import (
+    acceptance,
     allure,
     annotate,
     capsules,
     clauses,
     evidence,
     gate,
+    merge,
+    history,
     pages,
+    record,
     recordings,
     reference,
     reports,
@@ -34,6 +38,7 @@ for command in (
     running.plan,
     running.judge,
     gate.gate,
+    merge.merge,
     recordings.cleanup,
     recordings.har,
     pages.report,
@@ -46,6 +51,8 @@ for command in (
     allure.allure,
     evidence.verify,
     evidence.statement,
+    acceptance.bundle,
+    acceptance.dossier,
     capsules.evidence,
     capsules.replay,
     reference.reference,
@@ -53,6 +60,8 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(clauses.app, name="clauses")
+app.add_typer(record.app, name="record")
+app.add_typer(history.app, name="history")
 
 
 @app.callback(invoke_without_command=True)

@@ -11,6 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from llmapi_conformance.commands.history import UrlOption, remember
 from llmapi_conformance.commands.pytest_run import Collected, run_pytest
 from llmapi_conformance.commands.shared import (
     UNTRUSTED,
@@ -19,18 +20,23 @@ from llmapi_conformance.commands.shared import (
     KeywordOption,
     ProfileOption,
     ReportOption,
+    SamplesOption,
     SeedOption,
+    ShardOption,
     TargetOption,
     known,
     new_report_dir,
     plainly,
 )
 from llmapi_conformance.errors import ContractError, TargetError
+from llmapi_conformance.evidence.shard import Shard, sent_elsewhere
 from llmapi_conformance.gating import set_up
 from llmapi_conformance.reporting.comparing.baseline import load_baseline
 from llmapi_conformance.reporting.folder import FILES
 from llmapi_conformance.reporting.terminal import console_for_people, print_plan, print_summary, print_tasks
 from llmapi_conformance.run import EMBEDDED, Request, Run
+from llmapi_conformance.sending.plan import Plan
+from llmapi_conformance.sending.sharding import ALONE
 
 
 @plainly
@@ -42,6 +48,7 @@ def run(
     report_dir: ReportOption = None,
     generate: GenerateOption = None,
     seed: SeedOption = 1,
+    samples: SamplesOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="A broken SHOULD fails the run, assumed clauses aside.")
     ] = False,
@@ -52,7 +59,20 @@ def run(
     delay_ms: Annotated[
         int, typer.Option(min=0, help="Milliseconds by which the reference gateway delays each answer.")
     ] = 0,
+    shard: ShardOption = "",
     baseline: BaselineOption = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with a run that stopped at a limit or died: its folder or recording. What is done in it is not "
+            "sent again; limits count for each invocation.",
+        ),
+    ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Add the run to the history at its end (extra: history).")
+    ] = False,
+    history_url: UrlOption = None,
 ) -> None:
     """Send, record, judge and report.
 
@@ -64,6 +84,11 @@ def run(
         )
     # A CI job that is cancelled gets SIGTERM: like Ctrl-C, it leaves time to end what was begun.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if shard and (baseline or history or history_url):
+        raise ContractError(
+            "--baseline and --history speak of whole runs: leave them out with --shard, and give them the merged run "
+            "(merge --baseline, history add)."
+        )
     known_run = load_baseline(baseline) if baseline else None
     if target != EMBEDDED:
         set_up(Path(target))
@@ -77,9 +102,17 @@ def run(
         delay_ms=delay_ms,
         generate=generate,
         seed=seed,
+        samples=samples,
         baseline=known_run,
+        resume=str(resume or ""),
+        shard=shard,
     )
-    raise typer.Exit(conduct(Run(request), keyword))
+    try:
+        status = conduct(Run(request), keyword)
+    finally:
+        if history or history_url:
+            remember(request.report_dir, history_url)
+    raise typer.Exit(status)
 
 
 @plainly
@@ -90,11 +123,20 @@ def plan(
     keyword: KeywordOption = "",
     generate: GenerateOption = None,
     seed: SeedOption = 1,
+    samples: SamplesOption = None,
+    shard: ShardOption = "",
 ) -> None:
     """Say what a run would send and what it would cost; nothing is sent."""
     selection = {"keyword": keyword, "fail_on_warned": False}
     request = Request(
-        report_dir=Path(), target=target, profile=profile, selection=selection, generate=generate, seed=seed
+        report_dir=Path(),
+        target=target,
+        profile=profile,
+        selection=selection,
+        generate=generate,
+        seed=seed,
+        samples=samples,
+        shard=shard,
     )
     conformance = Run(request)
     if target == EMBEDDED:
@@ -104,8 +146,11 @@ def plan(
         status = run_pytest(conformance, keyword, ["--plan"], collected)
         if status == pytest.ExitCode.NO_TESTS_COLLECTED or not collected.count:
             raise ContractError(f"No check matches {keyword!r}; try 'llmapi-conformance clauses list'.")
-        print_plan(console_for_people(), conformance.plan, conformance.target, conformance.profile, collected.count)
-        raise typer.Exit(UNTRUSTED if conformance.plan.exceeds(conformance.profile) else 0)
+        own = Plan(tuple(step for step in conformance.plan.steps if not sent_elsewhere(step.obstacle)))
+        print_plan(console_for_people(), own, conformance.sent_to, conformance.profile, collected.count)
+        if conformance.shard:
+            _print_shard(conformance.shard, own, len(conformance.plan.steps) - len(own.steps))
+        raise typer.Exit(UNTRUSTED if conformance.beyond_the_budget else 0)
     finally:
         conformance.close()
 
@@ -148,6 +193,17 @@ def conduct(conformance: Run, keyword: str) -> int:
     left = [name for name in FILES if (folder / name).exists()]
     console.print(Text(f"{folder}: {', '.join(left)}", "dim"))
     return int(status)
+
+
+def _print_shard(shard: Shard, own: Plan, elsewhere: int) -> None:
+    """How the plan of a shard goes with those of the others."""
+    console = console_for_people()
+    words = f"{shard.words}: the others send {elsewhere} scenarios; limits are this shard's share"
+    console.print(words, highlight=False)
+    alone = sum(step.instance.scenario.lane in ALONE for step in own.steps if not step.obstacle)
+    if alone and shard.count > 1:
+        words = f"{alone} of its scenarios need a key or the gateway to themselves: send it when the others have ended"
+        console.print(Text(f"{words}, unless each shard has a gateway of its own", "yellow"))
 
 
 def _cleanup_command(conformance: Run) -> str:
