@@ -35,7 +35,10 @@ class Replayer:
         """What the recording holds of an instance; a damaged result is no result."""
         key = (instance.scenario.name, instance.parameters)
         if key not in self.recording.results:
-            return ScenarioResult(ResultStatus.NOT_OBSERVED, f"the recording holds no result of {instance.key}")
+            reason = f"the recording holds no result of {instance.key}"
+            if self.recording.opening.selection.get("traffic"):
+                reason = "no such scenario was recorded: these are the requests of clients"
+            return ScenarioResult(ResultStatus.NOT_OBSERVED, reason)
         found = self.recording.results[key]
         if isinstance(found, DamagedResult):
             return ScenarioResult(ResultStatus.ERROR, f"the recording of {instance.key} is damaged: {found.reason}")

@@ -23,7 +23,7 @@ def secrets_of(keyring: Keyring, headers: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, value in headers.items():
-        for secret in (value, *_credentials_in(value)):
+        for secret in (value, *credentials_in(value)):
             if len(secret) >= SHORTEST_KEY:
                 found.setdefault(secret, f"[[{name}]]")
     for role in keyring:
@@ -38,7 +38,7 @@ def sent_forms(key: str, name: str) -> dict[str, str]:
     return {secret: marker for secret, marker in forms.items() if len(secret) >= SHORTEST_KEY} | {key: f"[[{name}]]"}
 
 
-def _credentials_in(value: str) -> Iterator[str]:
+def credentials_in(value: str) -> Iterator[str]:
     """The credential behind an authentication scheme (RFC 9110 section 11.4), and what Basic holds (RFC 7617)."""
     scheme, _, credential = value.partition(" ")
     if not credential:

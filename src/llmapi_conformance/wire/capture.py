@@ -21,11 +21,13 @@ LONGEST_KEPT: Final = 256 * 1024
 """Bytes of a request body that are kept: a longer one was sent for its length; its beginning and digest tell it."""
 
 
-def _kept(body: bytes) -> bytes:
-    if len(body) <= LONGEST_KEPT:
-        return body
-    told = f"[[{len(body)} bytes in all, SHA-256 {hashlib.sha256(body).hexdigest()}]]"
-    return body[:1024] + told.encode()
+def cut_short(beginning: bytes, length: int, digest: str) -> bytes:
+    """What is kept of a request body that is too long: its beginning, its length in bytes and its SHA-256 (hex)."""
+    return beginning[:1024] + f"[[{length} bytes in all, SHA-256 {digest}]]".encode()
+
+
+def _kept(body: bytes, longest: int = LONGEST_KEPT) -> bytes:
+    return body if len(body) <= longest else cut_short(body, len(body), hashlib.sha256(body).hexdigest())
 
 
 def captured_request(request: WireRequest, headers: Headers, redactor: Redactor) -> Request:
@@ -81,8 +83,10 @@ def _without_scattered(
     return [(at, data.removesuffix(end)) for (at, data), end in zip(redacted, ends, strict=True)]
 
 
-def captured_frames(frames: Sequence[Frame], redactor: Redactor) -> tuple[Frame, ...]:
+def captured_frames(frames: Sequence[Frame], redactor: Redactor, *, longest: int = LONGEST_KEPT) -> tuple[Frame, ...]:
     """The frames of a WebSocket, redacted, also across the borders of fragments and messages.
+
+    Of a sent frame with more than ``longest`` bytes the beginning is kept.
 
     The messages of one side are one text to the redactor, its control frames another.
     """
@@ -96,5 +100,5 @@ def captured_frames(frames: Sequence[Frame], redactor: Redactor) -> tuple[Frame,
             if not control:
                 redacted = _without_scattered(redacted, [frames[place].final for place in places], redactor)
             for place, (at, data) in zip(places, redacted, strict=True):
-                kept[place] = replace(frames[place], at=round(at, 6), data=_kept(data) if sent else data)
+                kept[place] = replace(frames[place], at=round(at, 6), data=_kept(data, longest) if sent else data)
     return tuple(kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import h11
 
@@ -111,6 +111,13 @@ async def open_pipe(origin: Origin, ssl_context: ssl.SSLContext | None) -> tuple
     )
 
 
+class Arriving(Protocol):
+    """Where bytes arrive."""
+
+    async def receive(self) -> tuple[float, bytes]:
+        """As ``Pipe.receive``."""
+
+
 class ResponseReader:
     """Reads one response.
 
@@ -120,7 +127,7 @@ class ResponseReader:
 
     __slots__ = ("_parser", "_pipe", "_sent", "arrived")
 
-    def __init__(self, pipe: Pipe, *, method: str = "GET", upgrade: bool = False) -> None:
+    def __init__(self, pipe: Arriving, *, method: str = "GET", upgrade: bool = False) -> None:
         """Prepare for the response to a request that is being sent now.
 
         Args:
@@ -148,7 +155,7 @@ class ResponseReader:
             h11.RemoteProtocolError: The peer broke the protocol, or closed too early.
         """
         while True:
-            event = await self._next()
+            event = await self.next()
             if isinstance(event, h11.Response) or (
                 isinstance(event, h11.InformationalResponse) and event.status_code == 101  # the only final 1xx
             ):
@@ -164,7 +171,7 @@ class ResponseReader:
         """
         while reception.stop is None:
             try:
-                event = await self._next()
+                event = await self.next()
             except (OSError, h11.RemoteProtocolError) as error:
                 ending, detail = broken_body(error)
                 return reception.answer(ending, detail, self.now(), started_at)
@@ -181,7 +188,13 @@ class ResponseReader:
         """Seconds since the request was sent."""
         return time.perf_counter() - self._sent
 
-    async def _next(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
+    async def next(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
+        """The next part of the response, when it is there.
+
+        Raises:
+            OSError: The connection was reset.
+            h11.RemoteProtocolError: The peer broke the protocol, or closed too early.
+        """
         while True:
             event = self._parser.next_event()
             if event is not h11.NEED_DATA:

@@ -99,7 +99,7 @@ async def converse(
 
     async def talk(upgraded: Upgraded) -> None:
         nonlocal socket, error
-        protocol = _protocol(request, upgraded.reception)
+        protocol = client_protocol(request, upgraded.reception)
         socket = Socket(upgraded, protocol, idle=request.deadlines.idle, limit=request.body_limit)
         error = await socket.run(script, upgraded)
 
@@ -110,8 +110,8 @@ async def converse(
     return Conversation(socket.completed(outcome), tuple(socket.frames), error)
 
 
-def _protocol(request: WireRequest, reception: Reception) -> ClientProtocol:
-    """The library's side of a WebSocket that is open: compression only where it was offered and accepted."""
+def client_protocol(request: WireRequest, reception: Reception) -> ClientProtocol:
+    """The client's side of a WebSocket that is open: compression only where it was offered and accepted."""
     offered = any(name.lower() == _EXTENSIONS and _DEFLATE in value for name, value in request.headers)
     protocol = ClientProtocol(
         WebSocketURI(secure=False, host="unused", port=80, path="/", query=""),
