@@ -41,6 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--generate", type=int, metavar="N", help="generated cases of each operation (default: as the profile says)"
     )
     group.addoption("--generate-seed", type=int, default=1, metavar="S", help="what they are drawn from (default: 1)")
+    group.addoption("--samples", type=int, metavar="N", help="samples of each statistic (default: as the profile says)")
+    group.addoption("--shard", default="", metavar="I/N", help="send the I-th of N parts only")
     group.addoption("--plan", action="store_true", help="say what would be sent, and send nothing")
 
 

@@ -11,6 +11,7 @@ import typer
 
 from llmapi_conformance.commands.shared import plainly
 from llmapi_conformance.errors import StatementError
+from llmapi_conformance.reporting.bundle_verifying import is_bundle, verify_bundle
 from llmapi_conformance.reporting.statement import PAYLOAD_TYPE, STATEMENT, signing, statement_of, to_bytes
 from llmapi_conformance.reporting.verifying import exit_status_of
 from llmapi_conformance.reporting.verifying import verify as verify_files
@@ -23,7 +24,7 @@ RunFolder = Annotated[
 @plainly
 def verify(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="The folder of a run, a recording, or a statement.")
+        list[Path], typer.Argument(metavar="PATH...", help="A run's folder, a bundle, a recording, or a statement.")
     ],
     *,
     public_key: Annotated[
@@ -40,7 +41,7 @@ def verify(
     found only by a signature over both: sign a statement when the run is over (llmapi-conformance statement RUN --key
     FILE), and verify with --public-key.
     """
-    said = [one for path in paths for one in verify_files(path, public_key)]
+    said = [one for path in paths for one in (verify_bundle if is_bundle(path) else verify_files)(path, public_key)]
     for one in said:
         typer.echo(f"{one.path}: {one.sentence}")
     raise typer.Exit(exit_status_of(said))

@@ -58,6 +58,26 @@ GenerateOption = Annotated[
         help="Generated cases of each operation; as the profile says when omitted, none without our upstream.",
     ),
 ]
+SamplesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--samples",
+        metavar="N",
+        min=0,
+        max=100_000,
+        help="Samples of each statistic (latency, error rate under load, ...); as the profile says when omitted, "
+        "none with -k.",
+    ),
+]
+ShardOption = Annotated[
+    str,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Send the I-th of N parts only; 'merge' puts them together. The last one is sent when the others have "
+        "ended, unless each has a gateway of its own.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="S", help="What the generated cases are drawn from.")]
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+BUDGET_SPENT: Final = "the budget is spent"
+"""How the reason of a scenario begins that was not sent, or not to its end, because of that."""
+RECORDED: Final = "recorded"
+"""Name of the scenario that stands for what clients sent through a pass-through."""
+NO_CASES: Final = "no generated cases are wanted; --generate N asks for N of each operation"
+"""Why generated requests were not sent."""
+NO_UPSTREAM: Final = "it needs our upstream behind the gateway"
+"""Why a script was not sent."""
 
 
 class ResultStatus(StrEnum):
@@ -39,3 +48,8 @@ class ScenarioStopped(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+def is_our_own_gap(reason: str) -> bool:
+    """Whether nothing was seen because the run sent nothing for it, which says nothing of the gateway."""
+    return reason in (NO_CASES, NO_UPSTREAM) or reason.startswith(BUDGET_SPENT)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from llmapi_conformance.contract.clauses import Basis, Clause, Level, Status
-from llmapi_conformance.evidence.results import ResultStatus
+from llmapi_conformance.evidence.results import ResultStatus, is_our_own_gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -123,7 +123,7 @@ class Terms:
         not_offered: Surface, operation id or clause id -> reason.
         overrides: Clause id -> level at this target, ``assumed`` clauses only.
         strict: Whether a broken SHOULD is failed.
-        gaps_fail: Whether an active clause that nothing could show is failed.
+        gaps_fail: Whether an active clause that nothing could show is failed, though the run tried.
     """
 
     claims: frozenset[Basis] = frozenset(Basis)
@@ -200,7 +200,8 @@ def _clause_verdict(clause: Clause, checks: list[Check], terms: Terms) -> Clause
 
 
 def _unseen(clause: Clause, level: Level, terms: Terms, reason: str, said: tuple[CheckVerdict, ...]) -> ClauseVerdict:
-    if not (terms.gaps_fail and said and level is Level.MUST):
+    gap_of_the_gateway = any(not is_our_own_gap(one.reason) for one in said)
+    if not (terms.gaps_fail and gap_of_the_gateway and level is Level.MUST):
         return ClauseVerdict(clause, level, Verdict.NOT_OBSERVED, reason, checks=said)
     gap = Finding(
         Verdict.FAILED,

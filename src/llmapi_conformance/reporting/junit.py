@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from llmapi_conformance.judging.verdicts import Verdict
+from llmapi_conformance.measuring.objectives import Held
 from llmapi_conformance.reporting.comparing.baseline import known_findings
 from llmapi_conformance.reporting.excerpt import printable
 from llmapi_conformance.reporting.markdown import cut
+from llmapi_conformance.reporting.measured import objective_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +35,9 @@ def junit_xml(document: Mapping[str, Any]) -> str:
 
     A surface is a test suite, a clause a test case. ``failed`` is a failure, ``error`` an error; what could not be
     judged, or is waived, is skipped with its reason. What is only warned or noted passes, with the finding as its
-    output. A failure that the baseline knows is skipped. A last suite says whether the run can be trusted and which
-    waivers are no longer good. What was not selected is not there.
+    output. A failure that the baseline knows is skipped. The stated objectives are a suite: a missed one is a failure,
+    an undecided one skipped. A last suite says whether the run can be trusted and which waivers are no longer good.
+    What was not selected is not there.
 
     Args:
         document: What ``verdicts.json`` says.
@@ -50,6 +53,8 @@ def junit_xml(document: Mapping[str, Any]) -> str:
         suite = ET.SubElement(root, "testsuite", name=surface, timestamp=stamp)
         for clause in clauses:
             _case(suite, clause, known=clause["id"] in known)
+    if document.get("objectives"):
+        _objectives(ET.SubElement(root, "testsuite", name="objectives", timestamp=stamp), document)
     _trust(ET.SubElement(root, "testsuite", name="run", timestamp=stamp), document)
     totals: Counter[str] = Counter()
     for suite in root:
@@ -63,6 +68,17 @@ def junit_xml(document: Mapping[str, Any]) -> str:
     root.set("time", f"{took.total_seconds():.3f}")
     ET.indent(root, " ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _objectives(suite: ET.Element, document: Mapping[str, Any]) -> None:
+    for entry in document["objectives"]:
+        name = " ".join(filter(None, (entry["objective"], entry["operation"])))
+        case = ET.SubElement(suite, "testcase", classname=f"{SUITE}.objectives", name=_line(name), time="0")
+        said = _line(objective_sentence(entry))
+        if entry["verdict"] == Held.MISSED:
+            ET.SubElement(case, "failure", message=said, type="objective")
+        elif entry["verdict"] == Held.UNDECIDED:
+            ET.SubElement(case, "skipped", message=said)
 
 
 def _case(suite: ET.Element, clause: Mapping[str, Any], *, known: bool) -> None:

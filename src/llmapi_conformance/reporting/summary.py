@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from llmapi_conformance.judging.verdicts import Verdict
 from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, known_findings
 from llmapi_conformance.reporting.markdown import block, cell, code, folded, prose, table
+from llmapi_conformance.reporting.measured import objective_sentence, objectives_by_weight, rows_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +39,7 @@ def summary_markdown(document: Mapping[str, Any], longest: int = LONGEST) -> str
     for clause in clauses:
         by_verdict.setdefault(clause["verdict"], []).append(clause)
     head = "\n\n".join((_verdict(document, by_verdict), *_problems(document)))
-    tail = "\n\n".join((_surfaces(document), *_unseen(clauses)))[: longest // 4]
+    tail = "\n\n".join((*_measured(document), _surfaces(document), *_unseen(clauses)))[: longest // 4]
     shown: list[str] = []
     room = longest - len(head) - len(tail) - _ROOM
     left_out: list[str] = []
@@ -54,6 +55,15 @@ def summary_markdown(document: Mapping[str, Any], longest: int = LONGEST) -> str
     return "\n\n".join(part for part in (head, *shown, tail) if part)[: longest - 1] + "\n"
 
 
+def _measured(document: Mapping[str, Any]) -> Iterable[str]:
+    """How the gateway stands to the stated objectives, and what was measured over all operations."""
+    if objectives := objectives_by_weight(document):
+        yield "\n".join(f"- **{entry['verdict']}**: {prose(objective_sentence(entry))}" for entry in objectives)
+    if rows := rows_together(document):
+        heads = ("measured", "point", "estimate", "95 % interval", "n")
+        yield table(heads, [tuple(cell(prose(text)) for text in row) for row in rows])
+
+
 def _verdict(document: Mapping[str, Any], by_verdict: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     status = document["exit_status"]
     headline = _KNOWN if document["headline"] == "known" else _HEADLINES[status]
@@ -65,6 +75,7 @@ def _verdict(document: Mapping[str, Any], by_verdict: Mapping[str, Sequence[Mapp
     facts = [
         f"profile {document['profile']}",
         *([f"only {code(keyword, 100)}"] if keyword else []),
+        *([prose(traffic)] if (traffic := str(document["selection"].get("traffic", ""))) else []),
         f"{figures['requests']} requests",
         f"{figures['clauses_judged']} clauses judged",
         f"suite {prose(document['tool']['version'])}",

@@ -14,6 +14,9 @@ from llmapi_conformance.judging.verdicts import ClauseVerdict, Finding, Verdict
 from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, known_findings
 from llmapi_conformance.reporting.curl import curl_line
 from llmapi_conformance.reporting.excerpt import printable
+from llmapi_conformance.reporting.measured import objective_sentence, objectives_by_weight, rows_together
+from llmapi_conformance.sending.budget import limits_of
+from llmapi_conformance.sending.spending import forecast, unbounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,11 +80,14 @@ def print_summary(
         f"{figures['clauses_per_request']:.2f} clauses per request",
         style="dim",
     )
+    if traffic := document["selection"].get("traffic"):
+        console.print(Text(printable(f"{traffic}: clauses that need requests of the suite were not observed"), "dim"))
     if cases := document["selection"].get("generate"):
         console.print(
             f"{cases} generated cases of each operation, drawn from --seed {document['selection']['seed']}", style="dim"
         )
     print_tasks(console, document["tasks"], cleanup)
+    _print_measured(console, document)
     _print_terms(console, results, document)
     style, headline = _KNOWN if document["headline"] == "known" else _HEADLINES[document["exit_status"]]
     failed = [one for one in results if one.verdict is Verdict.FAILED and one.clause.id not in known]
@@ -91,7 +97,25 @@ def print_summary(
         console.print(Text("failed: " + " ".join(one.clause.id for one in failed), "bold red"))
     more = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
     besides = f", {warned} warned" if warned else ""
+    if missed := sum(entry["verdict"] == "missed" for entry in document.get("objectives", ())):
+        besides += f", {_counted(missed, 'objective')} missed"
     console.print(Text(f"{document['target']['name']}: {headline}{first}{more}{besides}", style))
+
+
+def _print_measured(console: Console, document: dict[str, Any]) -> None:
+    """What was measured over all operations, and how the gateway stands to the stated objectives."""
+    if rows := rows_together(document):
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for column in ("measured", "point", "estimate", "95 % interval", "n"):
+            table.add_column(column, justify="right" if column == "n" else "left")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    for line in document.get("unmeasured", ()):
+        console.print(Text(printable(f"not measured: {line}"), "dim"))
+    for entry in objectives_by_weight(document):
+        style = {"met": "green", "missed": "bold red", "undecided": "magenta"}[entry["verdict"]]
+        console.print(Text(f"{entry['verdict']}: ", style).append(printable(objective_sentence(entry)), "default"))
 
 
 def _print_terms(console: Console, results: Sequence[ClauseVerdict], document: dict[str, Any]) -> None:
@@ -159,15 +183,23 @@ def print_plan(console: Console, plan: Plan, target: Target, profile: Profile, c
     obstacles = Counter(step.obstacle for step in plan.steps if step.obstacle)
     for reason, count in sorted(obstacles.items()):
         console.print(Text(f"can't be tried: {count} scenario{'s' * (count > 1)}: {reason}", "yellow"))
-    cost = plan.cost
+    expected, limits = forecast(target, plan), limits_of(target, profile)
+    cost = expected.charge.cost
+    images = f", {_counted(cost.images, 'image')}" if cost.images else ""
     console.print(
         f"{checks} checks; at most {cost.requests} requests, {cost.input_tokens} tokens in, "
-        f"{cost.output_tokens} tokens out (first attempts; {profile.retries} retries each at most)"
+        f"{cost.output_tokens} tokens out{images} (first attempts; {profile.retries} retries each at most)"
     )
-    if excess := plan.exceeds(profile):
+    if target.prices.models:
+        console.print(f"at most {expected.charge.money:.4f} {target.prices.currency} by the prices of the target file")
+    if expected.unpriced and (target.prices.models or limits.money is not None):
+        console.print(Text(f"without a price: {', '.join(expected.unpriced)}", "yellow"))
+    if reason := unbounded(target, plan):
+        console.print(Text(reason, "bold red"))
+    elif excess := limits.broken_by(expected.charge):
         console.print(Text(f"over the budget: {excess}", "bold red"))
     else:
-        console.print(Text(f"within the profile {profile.name}", "green"))
+        console.print(Text(f"within the limits of the profile {profile.name} and the target file", "green"))
 
 
 def print_coverage(console: Console, covered: Sequence[ClauseCoverage]) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.reporting.html.render import render
 from llmapi_conformance.reporting.html.view import view_of
+from llmapi_conformance.reporting.measured import objective_sentence, objectives_by_weight
 from llmapi_conformance.reporting.past import write_text
+from llmapi_conformance.reporting.plots import plots_of
 from llmapi_conformance.target.profile import PROFILES
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ def report_page(
             "recorded": sum(not one.of_our_upstream for one in by_id.values()),
             "files": list(files),
             "opening": opening,
+            "plots": plots_of(document),
+            "objectives": objectives_by_weight(document),
+            "sentence": objective_sentence,
         }
     )
 

@@ -13,7 +13,7 @@ from llmapi_conformance.reporting.html.bodies import counted
 from llmapi_conformance.reporting.html.markup import exact, marked, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from jinja2 import Environment
 
@@ -41,6 +41,8 @@ def render(context: Mapping[str, Any]) -> str:
     """The page for what the template names."""
     environment = _environment()
     style, script = _resource("report.css"), _resource("report.js")
+    if context["plots"]:
+        style += _resource("measured.css")
     page = environment.get_template("report.html.j2").render(
         **context,
         style=style,
@@ -54,10 +56,24 @@ def render(context: Mapping[str, Any]) -> str:
     return page + end.render(size=f"{round(length / 1_000):,} kB", script=script)
 
 
+def render_still(template: str, styles: Iterable[str], context: Mapping[str, Any]) -> str:
+    """A page without any script.
+
+    Args:
+        template: Its name.
+        styles: Names of its style sheets.
+        context: What the template names.
+    """
+    style = "".join(_resource(name) for name in styles)
+    page = _environment().get_template(template)
+    return page.render(**context, style=style, policy=_policy(style, ""), colour=_COLOURS[context["headline"]])
+
+
 def _policy(style: str, script: str) -> str:
     """Nothing is loaded but the icon within the page; only our own style and script count."""
+    scripts = f"'sha256-{_hash(script)}'" if script else "'none'"
     return (
-        f"default-src 'none'; style-src 'sha256-{_hash(style)}'; script-src 'sha256-{_hash(script)}'; img-src data:; "
+        f"default-src 'none'; style-src 'sha256-{_hash(style)}'; script-src {scripts}; img-src data:; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 

@@ -1,0 +1,220 @@
+"""Statistics: what many samples say together, with confidence intervals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from llmapi_conformance.measuring.intervals import Interval, fewest_for, quantile, share
+from llmapi_conformance.measuring.samples import (
+    LAG,
+    LAG_SHARE,
+    begun_stream,
+    ended_by_its_terminal,
+    failure,
+    first_token,
+    tokens_per_second,
+    total,
+)
+from llmapi_conformance.measuring.tools import invalid_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.measuring.samples import Purpose, Sample, Series
+    from llmapi_conformance.target.objectives import Statistic
+
+PARTS: Final[dict[Statistic, tuple[float, ...]]] = {
+    "first_token_ms": (0.5, 0.95, 0.99),
+    "total_ms": (0.5, 0.95, 0.99),
+    "tokens_per_second": (0.5,),
+}
+"""Which quantiles are shown."""
+MOST_REASONS: Final = 3
+"""Different reasons that a note names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A step of the load.
+
+    Attributes:
+        at_once: Requests that were kept under way.
+        samples: That were sent.
+        errors: Of these.
+        first_token_ms: Median of the streams that came; ``None`` without any.
+    """
+
+    at_once: int
+    samples: int
+    errors: int
+    first_token_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A statistic of an operation, or of all text operations together.
+
+    Attributes:
+        statistic: Its name, which says the unit.
+        operation: Empty for all together.
+        values: Of the samples of a quantity, in no order; empty for a share.
+        successes: Of a share: the samples that are counted; errors in an error rate.
+        samples: How many there were.
+        dropped: Samples left out because our own event loop was late.
+        note: What else is to be said: what was no sample and why, why sampling ended early.
+        levels: Of an error rate of one operation.
+    """
+
+    statistic: Statistic
+    operation: str
+    values: tuple[float, ...] = ()
+    successes: int = 0
+    samples: int = 0
+    dropped: int = 0
+    note: str = ""
+    levels: tuple[Level, ...] = ()
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of the samples, and no quantity."""
+        return self.statistic not in PARTS
+
+    def interval(self, part: float | None) -> Interval | None:
+        """The estimate of a quantile, or of the share for ``None``, with its limits; ``None`` without samples."""
+        if not self.samples:
+            return None
+        return share(self.successes, self.samples) if part is None else quantile(self.values, part)
+
+    def too_few(self, part: float | None) -> str:
+        """Why a quantile lacks a limit; empty when it has both."""
+        if part is None or self.samples >= (fewest := fewest_for(part)):
+            return ""
+        return f"n too small: {self.samples} of the {fewest} that two limits need"
+
+
+def statistics(series: Sequence[Series]) -> tuple[Measured, ...]:
+    """Every statistic that the samples allow: by operation, and then of all operations together where there are two."""
+    made: list[Measured] = []
+    for make in (_first_token, _total, _speed, _errors, _calls, _terminals):
+        found = [one for one in make(series) if one.samples or one.dropped or one.note]
+        made += found
+        if len(found) > 1:
+            made.append(_together(found))
+    return tuple(made)
+
+
+def _together(found: Sequence[Measured]) -> Measured:
+    return Measured(
+        found[0].statistic,
+        "",
+        tuple(value for one in found for value in one.values),
+        sum(one.successes for one in found),
+        sum(one.samples for one in found),
+        sum(one.dropped for one in found),
+    )
+
+
+def _first_token(series: Sequence[Series]) -> list[Measured]:
+    return _quantities("first_token_ms", "stream", series, lambda one: _milliseconds(first_token(one)))
+
+
+def _total(series: Sequence[Series]) -> list[Measured]:
+    return _quantities("total_ms", "plain", series, lambda one: _milliseconds(total(one)))
+
+
+def _speed(series: Sequence[Series]) -> list[Measured]:
+    return _quantities("tokens_per_second", "stream", series, tokens_per_second)
+
+
+def _quantities(
+    statistic: Statistic, purpose: Purpose, series: Sequence[Series], read: Callable[[Exchange], float | None]
+) -> list[Measured]:
+    made = []
+    for one in series:
+        if one.purpose != purpose:
+            continue
+        values: list[float] = []
+        dropped = 0
+        unusable: Counter[str] = Counter()
+        for sample in one.samples:
+            why = failure(sample.exchange)
+            value = None if why else read(sample.exchange)
+            if value is None:
+                unusable[why or "it does not tell"] += 1
+            elif _was_starved(sample):
+                dropped += 1
+            else:
+                values.append(value)
+        note = _note(unusable, "without a value", one.stopped)
+        made.append(Measured(statistic, one.operation, tuple(values), 0, len(values), dropped, note))
+    return made
+
+
+def _errors(series: Sequence[Series]) -> list[Measured]:
+    made = []
+    for one in series:
+        if one.purpose != "load":
+            continue
+        failed = [why for sample in one.samples if (why := failure(sample.exchange))]
+        at_once: dict[int, list[Sample]] = {}
+        for sample in one.samples:
+            at_once.setdefault(sample.at_once, []).append(sample)
+        levels = tuple(_level(number, taken) for number, taken in at_once.items())
+        note = _note(Counter(failed), "failed", one.stopped)
+        made.append(Measured("error_rate", one.operation, (), len(failed), len(one.samples), 0, note, levels))
+    return made
+
+
+def _level(at_once: int, samples: Sequence[Sample]) -> Level:
+    came = [one.exchange for one in samples if not failure(one.exchange)]
+    times = [at for one in came if (at := _milliseconds(first_token(one))) is not None]
+    median = quantile(times, 0.5).value if times else None
+    return Level(at_once, len(samples), len(samples) - len(came), median)
+
+
+def _calls(series: Sequence[Series]) -> list[Measured]:
+    made = []
+    for one in series:
+        if one.purpose != "tools":
+            continue
+        # Whether an answer comes at all is what other statistics say.
+        granted = [sample.exchange for sample in one.samples if sample.exchange.succeeded]
+        invalid = [why for exchange in granted if (why := invalid_calls(exchange))]
+        count = len(granted)
+        refused = Counter(failure(sample.exchange) for sample in one.samples if not sample.exchange.succeeded)
+        note = _joined(_note(Counter(invalid), "invalid"), _note(refused, "no sample", one.stopped))
+        made.append(Measured("tool_call_validity", one.operation, (), count - len(invalid), count, 0, note))
+    return made
+
+
+def _terminals(series: Sequence[Series]) -> list[Measured]:
+    made = []
+    for operation in dict.fromkeys(one.operation for one in series):
+        taken = [sample.exchange for one in series if one.operation == operation for sample in one.samples]
+        begun = [exchange for exchange in taken if begun_stream(exchange)]
+        ended = sum(ended_by_its_terminal(exchange) for exchange in begun)
+        if begun:
+            made.append(Measured("stream_terminal_rate", operation, (), ended, len(begun)))
+    return made
+
+
+def _was_starved(sample: Sample) -> bool:
+    """Whether our own event loop was so late during a sample that its time may be ours."""
+    return sample.lag > max(LAG, LAG_SHARE * total(sample.exchange))
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
+
+
+def _note(reasons: Counter[str], what: str, stopped: str = "") -> str:
+    listed = [f"{count} times {reason}" if count > 1 else reason for reason, count in reasons.most_common(MOST_REASONS)]
+    told = f"{reasons.total()} {what}: {', '.join(listed)}" if reasons else ""
+    return _joined(told, stopped)
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)

@@ -1,0 +1,204 @@
+"""Statistics of answers made by hand, and objectives held against them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from llmapi_conformance.evidence.exchange import Ending
+from llmapi_conformance.measuring.objectives import Held, held_objectives, status_with
+from llmapi_conformance.measuring.samples import (
+    Sample,
+    Series,
+    ended_by_its_terminal,
+    failure,
+    first_token,
+    series_of,
+    tokens_per_second,
+)
+from llmapi_conformance.measuring.statistics import Measured, statistics
+from llmapi_conformance.measuring.tools import invalid_calls
+from llmapi_conformance.target.objectives import Objective
+from tests.judging import chat_cases, gemini_cases, message_cases, response_cases
+from tests.judging.build import exchange, sse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.measuring.samples import Purpose
+
+TOOL = {
+    "name": "get_weather",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+}
+
+
+def timed(*, first: float = 0.2, last: float = 1.0, events: Any = None, **extra: Any) -> Exchange:
+    """A Chat stream whose role comes at once, its text at a time, and its end at another."""
+    told = [sse([event]) for event in events or chat_cases.text_events(usage=True)]
+    chunks = [(0.05, told[0]), (first, told[1]), (last, b"".join(told[2:]))]
+    return chat_cases.stream(chunks=chunks, **extra)
+
+
+def series(exchanges: Iterable[Exchange], purpose: Purpose = "stream", lag: float = 0.0) -> Series:
+    samples = tuple(Sample(purpose, one, lag=lag) for one in exchanges)
+    return Series(samples[0].operation, purpose, samples)
+
+
+def only(found: Iterable[Measured], statistic: str) -> Measured:
+    return next(one for one in found if one.statistic == statistic)
+
+
+def test_the_first_token_is_the_first_event_that_bears_content() -> None:
+    assert first_token(timed(first=0.2)) == 0.2
+    assert first_token(chat_cases.stream([(None, chat_cases.chunk({"role": "assistant", "content": ""}))])) is None
+
+
+def test_tokens_per_second_count_from_the_request_to_the_end() -> None:
+    assert tokens_per_second(timed(last=2.0)) == 2.5
+    assert tokens_per_second(timed(events=chat_cases.text_events())) is None
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        chat_cases.stream(),
+        message_cases.streamed(message_cases.message(message_cases.text_block())),
+        exchange(
+            operation="createResponse",
+            path="/v1/responses",
+            mode="stream",
+            events=response_cases.streamed(),
+            request_json=response_cases.question(stream=True),
+        ),
+        gemini_cases.sse(),
+    ],
+    ids=lambda one: one.operation,
+)
+def test_a_stream_ends_by_its_terminal_until_that_is_taken_away(stream: Exchange) -> None:
+    assert stream.response is not None
+    assert not failure(stream)
+    assert ended_by_its_terminal(stream)
+    assert first_token(stream) is not None
+    events = stream.events.events
+    shortened = exchange(
+        operation=stream.operation,
+        path=stream.request.path,
+        mode="stream",
+        body=stream.body[: events[-1].start],
+        request_json=stream.request.json,
+    )
+    assert not ended_by_its_terminal(shortened)
+    cut = exchange(
+        operation=stream.operation,
+        path=stream.request.path,
+        mode="stream",
+        body=stream.body,
+        request_json=stream.request.json,
+        ending=Ending.CUT,
+    )
+    assert not ended_by_its_terminal(cut)
+    assert failure(cut)
+
+
+def test_a_tool_call_is_valid_when_it_fits_the_schema_that_was_sent() -> None:
+    asked = chat_cases.question(tools=[{"type": "function", "function": TOOL}])
+
+    def answered(arguments: str, name: str = "get_weather") -> str:
+        call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
+        said = chat_cases.message(content=None, tool_calls=[call])
+        return invalid_calls(chat_cases.plain(chat_cases.completion("tool_calls", message=said), asked))
+
+    assert not answered('{"city": "Paris"}')
+    assert "no JSON" in answered('{"city": "Pa')
+    assert "schema" in answered("{}")
+    assert "schema" in answered('{"city": 7}')
+    assert "not on offer" in answered('{"city": "Paris"}', "get_time")
+    assert "no tool" in invalid_calls(chat_cases.plain(asked=asked))
+
+
+def test_a_time_that_our_own_loop_may_have_made_is_left_out() -> None:
+    found = only(
+        statistics([series([timed(last=0.1)] * 8, lag=0.02)]),
+        "first_token_ms",
+    )
+    assert (found.samples, found.dropped) == (0, 8)
+    # 20 ms of ten seconds are not worth a word.
+    slow = only(statistics([series([timed(last=10.0)] * 8, lag=0.02)]), "first_token_ms")
+    assert (slow.samples, slow.dropped) == (8, 0)
+
+
+def test_a_lost_terminal_in_ten_is_a_missed_objective() -> None:
+    whole, lost = chat_cases.stream(), chat_cases.stream(chat_cases.text_events()[:-1])
+    found = statistics([series([whole] * 90 + [lost] * 10)])
+    rate = only(found, "stream_terminal_rate")
+    assert (rate.successes, rate.samples) == (90, 100)
+    held = held_objectives([Objective("stream_terminal_rate", 0.99)], found)[0]
+    assert held.held is Held.MISSED
+
+
+def test_errors_are_counted_by_level_of_the_load() -> None:
+    good, bad = timed(first=0.3), chat_cases.plain(status=503, body={"error": {"message": "busy"}})
+    samples = [Sample("load", good, 1), Sample("load", good, 1), Sample("load", good, 8), Sample("load", bad, 8)]
+    found = only(statistics([Series("createChatCompletion", "load", tuple(samples), "stopped early")]), "error_rate")
+    assert (found.successes, found.samples) == (1, 4)
+    assert [(one.at_once, one.samples, one.errors) for one in found.levels] == [(1, 2, 0), (8, 2, 1)]
+    assert found.levels[0].first_token_ms == 300
+    assert "status 503" in found.note
+    assert "stopped early" in found.note
+
+
+def test_two_operations_are_also_told_together() -> None:
+    plain = series([message_cases.plain()] * 3, "plain")
+    found = statistics([series([chat_cases.plain()] * 4, "plain"), plain])
+    assert {one.operation: one.samples for one in found if one.statistic == "total_ms"} == {
+        "createChatCompletion": 4,
+        "createMessage": 3,
+        "": 7,
+    }
+
+
+def quantity(*values: float) -> list[Measured]:
+    return [Measured("first_token_ms", "createMessage", values, 0, len(values))]
+
+
+@pytest.mark.parametrize(
+    ("bound", "held"),
+    [(40.0, Held.MET), (30.0, Held.MET), (29.0, Held.UNDECIDED), (9.5, Held.UNDECIDED), (9.0, Held.MISSED)],
+)
+def test_an_objective_is_decided_when_the_whole_interval_is_on_one_side(bound: float, held: Held) -> None:
+    # The interval of the median of 30 is from the 10th to the 21st.
+    values = [2.0] * 9 + [9.5] + [20.0] * 10 + [30.0] + [31.0] * 9
+    one = held_objectives([Objective("first_token_p50_ms", bound)], quantity(*values))[0]
+    assert one.held is held
+    assert bool(one.reason) is (held is Held.UNDECIDED)
+
+
+def test_a_quantile_without_an_upper_limit_can_be_missed_but_not_met() -> None:
+    values = [float(value) for value in range(100, 130)]
+    missed = held_objectives([Objective("first_token_p95_ms", 50.0)], quantity(*values))[0]
+    assert missed.held is Held.MISSED
+    undecided = held_objectives([Objective("first_token_p95_ms", 500.0)], quantity(*values))[0]
+    assert undecided.held is Held.UNDECIDED
+    assert "n too small: 30 of the 72" in undecided.reason
+    assert "about 72 samples would decide" in undecided.reason
+
+
+def test_what_was_not_measured_is_undecided() -> None:
+    held = held_objectives([Objective("total_p50_ms", 50.0, "createMessage")], quantity(1.0))[0]
+    assert (held.held, held.reason) == (Held.UNDECIDED, "nothing was measured")
+
+
+def test_a_missed_objective_is_a_finding_and_an_undecided_one_is_not() -> None:
+    missed = held_objectives([Objective("first_token_p95_ms", 50.0)], quantity(*[100.0] * 80))
+    undecided = held_objectives([Objective("total_p50_ms", 50.0)], [])
+    assert [status_with(status, missed) for status in (0, 1, 2, 3)] == [1, 1, 2, 1]
+    assert [status_with(status, undecided) for status in (0, 1, 2, 3)] == [3, 1, 2, 3]
+    assert [status_with(status, ()) for status in (0, 1, 2, 3)] == [0, 1, 2, 3]
+
+
+def test_other_results_of_scenarios_are_no_samples() -> None:
+    assert series_of({"purpose": "other", "levels": []}) is None
+    assert series_of([1]) is None
