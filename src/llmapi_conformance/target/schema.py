@@ -39,6 +39,7 @@ def target_schema() -> dict[str, Any]:
     entries["overrides"]["additionalProperties"]["enum"] = [level.value for level in Level]
     entries["roles"]["propertyNames"] = {"pattern": rf"^({'|'.join(PLATFORMS)})(\+({'|'.join(CONDITIONS)}))*$"}
     made["$defs"]["RolePart"]["oneOf"] = [{"required": ["key_env"]}, {"required": ["key_file"]}]
+    made["$defs"]["PricePart"]["minProperties"] = 1
     return made
 
 
