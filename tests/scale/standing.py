@@ -24,29 +24,31 @@ class Standing:
     environ: Mapping[str, str]
 
 
-def standing_target(folder: Path, announcement: Mapping[str, Any], more: str = "", name: str = "standing") -> Standing:
+def standing_target(
+    folder: Path, announcement: Mapping[str, Any], *, name: str = "standing", keys: str = "SCALE_KEY"
+) -> Standing:
     """Write a target file with every role of a running reference gateway.
 
     Args:
         folder: Where.
         announcement: What the reference said of itself.
-        more: Further entries, before the first table.
         name: Of the target.
+        keys: How the names of the variables begin that hold its keys.
     """
     tasks, models = announcement["tasks"], announcement["models"]
-    lines = [f'name = "{name}"', f'base_url = "{announcement["base_url"]}"', more]
-    keys: dict[str, str] = {}
+    lines = [f'name = "{name}"', f'base_url = "{announcement["base_url"]}"']
+    environ: dict[str, str] = {}
     for number, (role, key) in enumerate(announcement["keys"].items()):
-        keys[f"SCALE_KEY_{number}"] = key
+        environ[f"{keys}_{number}"] = key
         named = models.get(role, models.get(role.partition("+")[0], ()))
-        lines += [f'[roles."{role}"]', f'key_env = "SCALE_KEY_{number}"', f"models = {json.dumps(list(named))}"]
+        lines += [f'[roles."{role}"]', f'key_env = "{keys}_{number}"', f"models = {json.dumps(list(named))}"]
     lines += ["[upstream]", f'control_url = "{announcement["upstream_control_url"]}"']
     lines += ["[limits]", "concurrency = 16", f"refused_request_bytes = {announcement['body_limit']}"]
     lines += ["[timeouts]", "connect = 15", "first_byte = 30", "idle = 15", "total = 60"]
     lines += ["[tasks]", f"end_seconds = {TASK_END}", *(f"{entry} = {value}" for entry, value in tasks.items())]
     path = folder / f"{name}.toml"
     path.write_text("\n".join(lines) + "\n", "utf-8")
-    return Standing(path, {**os.environ, **keys})
+    return Standing(path, {**os.environ, **environ})
 
 
 def tool(*arguments: object, environ: Mapping[str, str] | None = None) -> tuple[int, str]:
