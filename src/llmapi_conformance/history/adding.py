@@ -46,19 +46,16 @@ def add(history: History, run: PastRun, *, at: datetime | None = None) -> bool:
         ReportError: The verdicts lack a part.
     """
     row = _row(run, at)
-    with history.reading() as session:  # most of the work can be saved where it is there already
-        if _is_there(session.scalar(select(RunRow.id).where(RunRow.identity == row.identity))):
+    known = select(RunRow.id).where(RunRow.identity == row.identity)
+    with history.reading() as session:  # where it is there already, the recording need not be read
+        if session.scalar(known) is not None:
             return False
     row.latencies = _latencies(run)
     with history.writing() as session:
-        if _is_there(session.scalar(select(RunRow.id).where(RunRow.identity == row.identity))):
+        if session.scalar(known) is not None:
             return False
         session.add(row)
     return True
-
-
-def _is_there(found: int | None) -> bool:
-    return found is not None
 
 
 def _row(run: PastRun, at: datetime | None) -> RunRow:
