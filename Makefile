@@ -40,7 +40,7 @@ chromium:  ## install the browser that looks at the HTML report, where that can 
 
 docs: $(READY)  ## make the documentation, warnings as errors: build/docs/site/index.html
 	@$(BIN)/python -m docs.generator
-	@$(BIN)/zensical build --strict
+	@$(BIN)/zensical build --strict --config-file build/docs/zensical.toml
 
 postgresql:  ## install the server that the tests of the history start, where that can be done
 	@if command -v initdb > /dev/null || ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1; then :; \
