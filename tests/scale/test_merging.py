@@ -58,7 +58,7 @@ def complete() -> Response:
 
 def looked(number: int, **changes: Any) -> Exchange:
     """The gateway was looked at: every shard calls that the same."""
-    values = {"parameters": "", "label": LAST_LOOK, "step": 0, "started_at": 50.0 + number} | changes
+    values: dict[str, Any] = {"parameters": "", "label": LAST_LOOK, "step": 0, "started_at": 50.0 + number} | changes
     return exchange(CLEANUP, **values)
 
 

@@ -147,3 +147,9 @@ def test_the_embedded_reference_has_no_shards() -> None:
     status, said = tool("run", "--shard", "1/2")
     assert status == 2
     assert "--shard needs a --target" in " ".join(said.split())
+
+
+@pytest.mark.timeout(400)
+def test_a_comparison_says_that_one_of_both_is_a_shard(runs: Path) -> None:
+    _, said = tool("compare", runs / "one", runs / "1")
+    assert "shard 1/3" in " ".join(said.split())

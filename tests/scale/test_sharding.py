@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LANES: tuple[Lane, ...] = ("shared", "shared", "shared", "latency", "own_key", "exclusive", "last")
+PARAMETERS: tuple[dict[str, tuple[Any, ...]], ...] = ({}, {"x": (1, 2)}, {"x": (1, 2, 3), "y": ("a", "b")})
 ROLES = ("general:openai", "general:anthropic")
 PRICES = Prices({"m": Price(Decimal("0.15"), Decimal("0.6"), Decimal("0.04"))}, "USD")
 TARGET = Target(
@@ -46,7 +47,7 @@ def registries(draw: st.DrawFn) -> dict[str, Scenario]:
         earlier = [one.name for one in made.values() if one.lane != "last" or lane == "last"]
         needs = draw(st.lists(st.sampled_from(earlier), unique=True, max_size=2)) if earlier else []
         cost = Cost(draw(st.integers(0, 60)), draw(st.integers(0, 900)), draw(st.integers(0, 90)))
-        values = draw(st.sampled_from(({}, {"x": (1, 2)}, {"x": (1, 2, 3), "y": ("a", "b")})))
+        values = draw(st.sampled_from(PARAMETERS))
         made[f"s{number}"] = Scenario(
             f"s{number}",
             draw(st.sampled_from(("chat", "messages", "tasks"))),
