@@ -11,7 +11,7 @@ from llmapi_conformance.errors import RecordingError
 from llmapi_conformance.evidence.encoding import digest_of, encode_exchange, encode_result, written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 FORMAT: Final = "llmapi-conformance-recording"
 """Names the kind of file in its first record."""
 
-VERSION: Final = "1.3"
+VERSION: Final = "1.5"
 """Major and minor version of the format; a reader refuses another major one.
 
-1.2 brought the ending ``left``; 1.3 the chain: each record has its line and the digest of the record before it.
+1.2 brought the ending ``left``; 1.3 the chain: each record has its line and the digest of the record before it;
+1.4 ``resumes``, which names the recording of the run's first part; 1.5 ``merged``, which names those of its shards.
 """
 
 Status = Literal["done", "inconclusive", "not_observed", "not_offered", "error"]
@@ -50,6 +51,8 @@ class Journal:
         profile: str,
         selection: Mapping[str, Any],
         started_at: float | None = None,
+        resumes: str = "",
+        merged: Sequence[str] = (),
     ) -> None:
         """Create the file, readable by its owner only, and write the opening record.
 
@@ -61,6 +64,8 @@ class Journal:
             profile: Name of the profile.
             selection: What was asked for, as plain JSON.
             started_at: Unix time in seconds; now when absent.
+            resumes: Seal or digest of the recording that this one goes on with; empty for a run from its beginning.
+            merged: Seals of the recordings of its shards that it was put together from; empty for a run of one piece.
 
         Raises:
             RecordingError: The file exists or can't be created.
@@ -90,6 +95,8 @@ class Journal:
                 "profile": profile,
                 "selection": dict(selection),
                 "started_at": round(time.time() if started_at is None else started_at, 6),
+                **({"resumes": resumes} if resumes else {}),
+                **({"merged": list(merged)} if merged else {}),
             }
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.errors import RecordingError
 from llmapi_conformance.evidence.chain import Link, chain_flaws, is_chained
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 """Scenario and parameters."""
+_TORN: Final = "the last line is torn: the run that wrote it did not end properly"
+_UNCLOSED: Final = "the closing record is missing: the run did not end properly"
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The first record: what was run against what."""
+    """The first record: what was run against what, and which recordings it goes on with or was merged from, if any."""
 
     version: str
     tool_version: str
@@ -32,6 +34,8 @@ class Opening:
     profile: str
     selection: Mapping[str, Any]
     started_at: float
+    resumes: str = ""
+    merged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,11 @@ class Recording:
     seal: str = ""
     records: int = 0
 
+    @property
+    def altered(self) -> tuple[str, ...]:
+        """What is wrong with the file beside that the run which wrote it died."""
+        return tuple(wrong for wrong in self.damaged if wrong not in (_TORN, _UNCLOSED))
+
     def result(self, scenario: str, parameters: str = "") -> RecordedResult | DamagedResult:
         """The result of a scenario; a damaged one when the recording has none."""
         missing = DamagedResult("the recording has no result of this scenario")
@@ -117,7 +126,7 @@ def read_recording(path: Path, *, exact: bool = False) -> Recording:
     for number, line in enumerate(lines, start=1):
         reading.take(number, line)
     if torn:
-        reading.damaged.append("the last line is torn: the run that wrote it did not end properly")
+        reading.damaged.append(_TORN)
     return reading.recording(opening)
 
 
@@ -142,6 +151,8 @@ def _read_opening(path: Path, line: bytes) -> tuple[Opening, list[str]]:
                 str(record["profile"]),
                 dict(record["selection"]),
                 float(record["started_at"]),
+                str(record.get("resumes", "")),
+                tuple(str(seal) for seal in record.get("merged", ())),
             ),
             damaged,
         )
@@ -264,7 +275,7 @@ class _Reading:
 
     def _count(self) -> None:
         if self.closing is None:
-            self.damaged.append("the closing record is missing: the run did not end properly")
+            self.damaged.append(_UNCLOSED)
             return
         for what, promised, there in (
             ("exchanges", self.closing.exchanges, len(self.exchanges)),

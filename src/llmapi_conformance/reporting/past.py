@@ -70,8 +70,9 @@ class PastRun:
 
     @property
     def target(self) -> str:
-        """Name of the target."""
-        return str(self.document["target"]["name"])
+        """Name of the target, and its region where it names one."""
+        name, region = str(self.document["target"]["name"]), str(self.document["target"].get("region", ""))
+        return f"{name} ({region})" if region else name
 
     @property
     def status(self) -> int:
@@ -80,8 +81,10 @@ class PastRun:
 
     @property
     def keyword(self) -> str:
-        """What narrowed the checks, empty when nothing did."""
-        return str(self.document["selection"].get("keyword", ""))
+        """What narrowed the checks, and which part of the run it is; empty when nothing did, and it is all of it."""
+        selection = self.document["selection"]
+        shard = str(selection.get("shard", ""))
+        return " ".join(filter(None, (str(selection.get("keyword", "")), f"shard {shard}" if shard else "")))
 
     @property
     def problems(self) -> tuple[str, ...]:

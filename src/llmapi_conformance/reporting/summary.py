@@ -74,7 +74,9 @@ def _verdict(document: Mapping[str, Any], by_verdict: Mapping[str, Sequence[Mapp
     keyword = document["selection"].get("keyword")
     facts = [
         f"profile {document['profile']}",
+        *([f"region {prose(region)}"] if (region := str(document["target"].get("region", ""))) else []),
         *([f"only {code(keyword, 100)}"] if keyword else []),
+        *([f"shard {prose(shard)}"] if (shard := str(document["selection"].get("shard", ""))) else []),
         *([prose(traffic)] if (traffic := str(document["selection"].get("traffic", ""))) else []),
         f"{figures['requests']} requests",
         f"{figures['clauses_judged']} clauses judged",
