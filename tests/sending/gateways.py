@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.contract.operations import load_operations
 from llmapi_conformance.evidence.journal import Journal
-from llmapi_conformance.sending.conductor import Conductor, Setting
+from llmapi_conformance.sending.conductor import Conductor
 from llmapi_conformance.sending.plan import Plan, Step
 from llmapi_conformance.sending.scenario import Cost, Instance, Scenario
+from llmapi_conformance.sending.sender import Setting
 from llmapi_conformance.target.keyring import Keyring
 from llmapi_conformance.target.profile import PROFILES, Profile
 from llmapi_conformance.target.target import Role, Target, TaskTerms, Timeouts

@@ -12,10 +12,11 @@ import pytest
 from llmapi_conformance.contract.operations import load_operations
 from llmapi_conformance.evidence.journal import Journal
 from llmapi_conformance.evidence.results import ResultStatus, ScenarioStopped
-from llmapi_conformance.sending.conductor import Conductor, Setting
+from llmapi_conformance.sending.conductor import Conductor
 from llmapi_conformance.sending.generator import Generation, Generator
 from llmapi_conformance.sending.plan import make_plan
 from llmapi_conformance.sending.scenario import Cost, Instance, Scenario
+from llmapi_conformance.sending.sender import Setting
 from llmapi_conformance.target.keyring import Keyring
 from llmapi_conformance.tree import tree
 from tests.generating.ordering import order

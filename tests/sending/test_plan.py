@@ -3,13 +3,16 @@ from __future__ import annotations
 import pytest
 
 from llmapi_conformance.sending import scenario as scenarios
+from llmapi_conformance.sending.budget import limits_of
 from llmapi_conformance.sending.plan import make_plan, needed_by
 from llmapi_conformance.sending.scenario import Cost, Scenario, scenario
+from llmapi_conformance.sending.spending import forecast
 from llmapi_conformance.target.profile import PROFILES
 from llmapi_conformance.target.target import Role, Target
 
 OPENAI, ANTHROPIC = "general:openai", "general:anthropic"
 TARGET = Target("mine", "http://127.0.0.1:1", {OPENAI: Role(OPENAI, ("m",))}, offers=frozenset({"chat"}))
+LIMITS = limits_of(TARGET, PROFILES["probe"])
 
 
 @pytest.fixture(autouse=True)
@@ -49,14 +52,42 @@ def test_a_plan_holds_what_is_needed_once_and_first_and_says_what_can_not_be_tri
         (f"first[{ANTHROPIC}]", f"no key for role {ANTHROPIC}"),
     ]
     assert plan.cost == Cost(3, 11, 6)
-    assert not plan.exceeds(PROFILES["probe"])
+    assert not LIMITS.broken_by(forecast(TARGET, plan).charge)
 
 
 def test_a_plan_says_which_limit_it_would_break() -> None:
-    @scenario(surface="chat", role=OPENAI, cost=Cost(801))
+    @scenario(surface="chat", role=OPENAI, cost=Cost(401))
     async def many(session: object) -> None: ...
 
-    assert "801 requests" in make_plan(TARGET, many.instances()).exceeds(PROFILES["probe"])
+    plan = make_plan(TARGET, many.instances())
+    assert LIMITS.broken_by(forecast(TARGET, plan).charge) == "401 requests; the limit is 400"
+
+
+def test_the_probe_leaves_out_what_does_not_say_that_it_is_safe_and_what_needs_that() -> None:
+    @scenario(surface="chat", role=OPENAI)
+    async def rough(session: object) -> None: ...
+
+    @scenario(surface="chat", role=OPENAI, probe=True)
+    async def gentle(session: object) -> None: ...
+
+    @scenario(surface="chat", role=OPENAI, probe=True)
+    async def on_top(session: object, rough: object) -> None: ...
+
+    @scenario(surface="chat", parameters={"role": [OPENAI, ANTHROPIC], "how": ["one", "two"]}, probe=[f"{OPENAI}-two"])
+    async def in_part(session: object, role: str, how: str) -> None: ...
+
+    wanted = [one for each in (rough, gentle, on_top, in_part) for one in each.instances()]
+    plan = make_plan(TARGET, wanted, probing=True)
+    assert [step.instance.key for step in plan.steps if not step.obstacle] == ["gentle", f"in_part[{OPENAI}-two]"]
+    assert {step.obstacle for step in plan.steps} == {"", "it is not part of the probe"}
+    assert not any("probe" in step.obstacle for step in make_plan(TARGET, wanted).steps)
+
+
+def test_an_instance_that_is_not_there_can_not_be_marked_for_the_probe() -> None:
+    with pytest.raises(ValueError, match="strange has no instance general:opanai for the probe"):
+
+        @scenario(surface="chat", parameters={"role": [OPENAI]}, probe=["general:opanai"])
+        async def strange(session: object, role: str) -> None: ...
 
 
 def test_what_needs_our_upstream_says_so() -> None:

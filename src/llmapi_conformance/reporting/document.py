@@ -41,6 +41,7 @@ class RunFacts:
         problems: Why the run can't be trusted, one sentence each; empty when it can.
         bad_waivers: One line for each waiver that has expired, is stale or matches nothing.
         seal: Of the recording that was judged; empty when it is damaged or older than seals.
+        spent: What it cost, as ``sending.spending`` tells it; ``None`` when nobody counted.
     """
 
     target: dict[str, Any]
@@ -52,6 +53,7 @@ class RunFacts:
     problems: tuple[str, ...] = ()
     bad_waivers: tuple[str, ...] = ()
     seal: str = ""
+    spent: dict[str, Any] | None = None
 
 
 def document(
@@ -83,6 +85,7 @@ def document(
             "clauses_per_request": round(judged / len(sent), 3) if sent else 0.0,
             "verdicts": {verdict.value: counts[verdict] for verdict in Verdict if counts[verdict]},
             "surfaces": _surfaces(results),
+            **({"spent": facts.spent} if facts.spent is not None else {}),
         },
         "tasks": tasks_document(submitted_tasks(exchanges)),
         "clauses": [_clause(one, base_url) for one in results],

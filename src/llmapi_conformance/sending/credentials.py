@@ -21,10 +21,12 @@ class Credential:
 
     Attributes:
         marker: What stands for it in everything that is kept, such as ``key:general:openai:truncated``.
+        good: Whether it is a key that the target file names, unchanged.
     """
 
     marker: str
     _value: str = field(repr=False)
+    good: bool = True
 
     def reveal(self) -> str:
         """The characters, for the wire and for redaction only."""
@@ -48,10 +50,10 @@ class Credential:
 
     def padded(self, before: str = "", after: str = "") -> Credential:
         """With white space around it; still the same key."""
-        return Credential(self.marker, before + self._value + after)
+        return Credential(self.marker, before + self._value + after, self.good)
 
     def _changed(self, how: str, change: Callable[[str], str]) -> Credential:
-        return Credential(f"{self.marker}:{how}", change(self._value))
+        return Credential(f"{self.marker}:{how}", change(self._value), good=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def made_up(like: Credential) -> Credential:
     length = len(value) - len(stem)
     if length < 4:
         raise TargetError("A key is too short to make up another of its look.")
-    return Credential("key:made-up", stem + "".join(secrets.choice(_ALPHABET) for _ in range(length)))
+    return Credential("key:made-up", stem + "".join(secrets.choice(_ALPHABET) for _ in range(length)), good=False)
 
 
 def _other(character: str) -> str:

@@ -27,15 +27,17 @@ STOP_DEADLINE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What is generated in a run.
+    """What a run makes many of.
 
     Attributes:
-        cases: Of each operation; 0 for none.
+        cases: Generated cases of each operation; 0 for none.
         seed: Decides whatever is drawn.
+        samples: Of each statistic; 0 for none.
     """
 
     cases: int = 0
     seed: int = 1
+    samples: int = 0
 
 
 class Generator:

@@ -102,32 +102,58 @@ class Slots:
         self._free += 1
 
 
+class OneByOne:
+    """One at a time, with a pause between the end of one and the next; all at once where there is no pause."""
+
+    __slots__ = ("_ended", "_lock", "_pause")
+
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
+        self._lock = asyncio.Lock()
+        self._ended = -pause
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for one's turn and for the pause before it."""
+        if not self._pause:
+            yield
+            return
+        async with self._lock:
+            await asyncio.sleep(self._ended + self._pause - time.monotonic())
+            try:
+                yield
+            finally:
+                self._ended = time.monotonic()
+
+
 class Lanes:
     """Bounds what is under way: by number, by rate, by key.
 
     Args:
         concurrency: Requests under way at once, at most.
         rate: Requests started per second, at most; 0 for no limit.
+        wrong_key_pause: Seconds from the end of a request without a good key to the next one; 0 for none.
     """
 
     LATENCY = 4
     """Requests of the latency lane under way at once: more would measure our own queue."""
 
-    __slots__ = ("_everything", "_keys", "_latency", "_next_start", "_rate", "_slots")
+    __slots__ = ("_everything", "_keys", "_latency", "_next_start", "_rate", "_slots", "_wrong_keys")
 
-    def __init__(self, concurrency: int, rate: float) -> None:
+    def __init__(self, concurrency: int, rate: float, wrong_key_pause: float = 0.0) -> None:
         self._slots = Slots(concurrency)
         self._latency = asyncio.Semaphore(min(self.LATENCY, concurrency))
         self._rate = rate
         self._next_start = 0.0
         self._everything = Gate()
         self._keys: dict[str, Gate] = {}
+        self._wrong_keys = OneByOne(wrong_key_pause)
 
     @asynccontextmanager
     async def scenario(self, lane: str, keys: Iterable[str]) -> AsyncIterator[None]:
         """Hold for a whole scenario what its lane asks for; keys in one order, so that no two wait for each other."""
         async with AsyncExitStack() as held:
-            if lane == "exclusive":
+            if lane in ("exclusive", "measuring"):
                 await held.enter_async_context(self._everything.alone())
             elif lane == "own_key":
                 await held.enter_async_context(self._everything.shared())
@@ -138,7 +164,9 @@ class Lanes:
             yield
 
     @asynccontextmanager
-    async def request(self, lane: str, keys: Iterable[str], progress: int = 1) -> AsyncIterator[None]:
+    async def request(
+        self, lane: str, keys: Iterable[str], progress: int = 1, *, wrong_key: bool = False
+    ) -> AsyncIterator[None]:
         """Hold for one request a place and what it shares with others; ``progress`` as in ``Slots.place``.
 
         A request that is sent in the midst of another one, by the same task, holds what that one holds: it must not
@@ -153,6 +181,8 @@ class Lanes:
                 await held.enter_async_context(self._everything.shared())
                 for key in sorted(set(keys)):
                     await held.enter_async_context(self._key(key).shared())
+            if wrong_key:  # before the place, which others can use meanwhile
+                await held.enter_async_context(self._wrong_keys.turn())
             await held.enter_async_context(self._slots.place(progress))
             await self.pace()
             token = _inside.set(True)

@@ -69,6 +69,11 @@ class Outgoing:
         self.abort_after_events = abort_after_events
         self.on_event = on_event
 
+    @property
+    def lacks_a_good_key(self) -> bool:
+        """Whether a gateway may count it as a failed log-in: no key in a header, or one that is not good."""
+        return not self.auth or any(one.credential is None or not one.credential.good for one in self.auth)
+
 
 class Gateway(Protocol):
     """What a session needs of whoever conducts the run."""
@@ -84,6 +89,10 @@ class Gateway(Protocol):
     @property
     def generation(self) -> Generation:
         """What is generated in this run."""
+
+    @property
+    def probing(self) -> bool:
+        """Whether an answer that says "not now" is never judged."""
 
     async def cases(self, order: Order) -> tuple[Case, ...]:
         """Generated cases."""
@@ -105,8 +114,12 @@ class Gateway(Protocol):
     async def control(self, instance: Instance, step: int, method: str, url: str, operation: str) -> Exchange:
         """Ask a control port of ours; not a request to the gateway, and not yet kept."""
 
-    def keep(self, exchange: Exchange) -> None:
-        """Write an exchange into the recording."""
+    def keep(self, exchange: Exchange) -> Exchange:
+        """Write an exchange into the recording; as it stands there."""
 
-    async def pause_before_retry(self, attempt: int, exchange: Exchange) -> bool:
-        """Wait before the next attempt; ``False`` when the retries are spent."""
+    async def pause_before_retry(self, instance: Instance, attempt: int, exchange: Exchange) -> bool:
+        """Wait before the next attempt; ``False`` when the retries are spent.
+
+        Raises:
+            BudgetExceeded: There is nothing left for another attempt at what may have been done already.
+        """

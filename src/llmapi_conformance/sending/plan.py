@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llmapi_conformance.evidence.results import NO_CASES, NO_UPSTREAM
 from llmapi_conformance.sending.scenario import SCENARIOS, Cost, Instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llmapi_conformance.target.profile import Profile
     from llmapi_conformance.target.target import Target
 
 
@@ -22,16 +22,18 @@ class Step:
         instance: What is sent.
         obstacle: Why it can't be tried at this target; empty when it can.
         cases: Generated cases of each operation that are wanted.
+        samples: Samples of each statistic that are wanted.
     """
 
     instance: Instance
     obstacle: str
     cases: int = 0
+    samples: int = 0
 
     @property
     def cost(self) -> Cost:
         """What it costs at most."""
-        return self.instance.cost(self.cases)
+        return self.instance.cost(self.cases, self.samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +52,35 @@ class Plan:
         """Whether anything of it sends generated cases."""
         return any(step.instance.scenario.generated and not step.obstacle for step in self.steps)
 
-    def exceeds(self, profile: Profile) -> str:
-        """Which limit of the profile the plan would break; empty when none."""
-        cost = self.cost
-        for what, planned, limit in (
-            ("requests", cost.requests, profile.max_requests),
-            ("input tokens", cost.input_tokens, profile.max_input_tokens),
-            ("output tokens", cost.output_tokens, profile.max_output_tokens),
-        ):
-            if planned > limit:
-                return f"{planned} {what}, and the profile {profile.name} allows {limit}"
-        return ""
 
-
-def make_plan(target: Target, wanted: Iterable[Instance], cases: int = 0) -> Plan:
+def make_plan(
+    target: Target, wanted: Iterable[Instance], cases: int = 0, *, samples: int = 0, probing: bool = False
+) -> Plan:
     """Everything that has to be sent for the wanted instances, what they need first.
 
     Args:
         target: The gateway.
         wanted: What the selected checks take.
         cases: Generated cases of each operation; 0 for none.
+        samples: Samples of each statistic, for which everything is sent that takes some; 0 for none.
+        probing: Whether to leave out what is not safe in production.
     """
     ordered: dict[Instance, None] = {}
-    for instance in wanted:
+    for instance in (*wanted, *(measuring_instances() if samples else ())):
         for needed in needed_by(instance):
             ordered.setdefault(needed)
         ordered.setdefault(instance)
-    return Plan(tuple(Step(instance, _obstacle(target, instance, cases), cases) for instance in ordered))
+    return Plan(
+        tuple(
+            Step(instance, _obstacle(target, instance, cases, samples, probing=probing), cases, samples)
+            for instance in ordered
+        )
+    )
+
+
+def measuring_instances() -> tuple[Instance, ...]:
+    """Everything that takes samples for statistics."""
+    return tuple(one for scenario in SCENARIOS.values() if scenario.measured for one in scenario.instances())
 
 
 def needed_by(instance: Instance) -> tuple[Instance, ...]:
@@ -98,9 +102,13 @@ def needed_by(instance: Instance) -> tuple[Instance, ...]:
     return tuple(found)
 
 
-def _obstacle(target: Target, instance: Instance, cases: int) -> str:
+def _obstacle(target: Target, instance: Instance, cases: int, samples: int, *, probing: bool) -> str:
+    if probing and not (instance.in_probe and all(needed.in_probe for needed in needed_by(instance))):
+        return "it is not part of the probe"
     if instance.scenario.generated and not cases:
-        return "no generated cases are wanted; --generate N asks for N of each operation"
+        return NO_CASES
+    if instance.scenario.measured and not samples:
+        return "statistics are not part of the profile; --samples N asks for N samples of each"
     return obstacle(target, instance)
 
 
@@ -111,7 +119,7 @@ def obstacle(target: Target, instance: Instance) -> str:
         if role and role not in target.roles:
             return f"no key for role {role}"
     if scenario.needs_upstream and not target.sandwich:
-        return "it needs our upstream behind the gateway"
+        return NO_UPSTREAM
     return ""
 
 

@@ -29,7 +29,7 @@ _PAUSES: Final = (0.0, 1.0, 2.0)
 class Presence:
     """Looks at the gateway; its requests are no part of any budget."""
 
-    def __init__(self, target: Target, keyring: Keyring, http: HttpSender, keep: Callable[[Exchange], None]) -> None:
+    def __init__(self, target: Target, keyring: Keyring, http: HttpSender, keep: Callable[[Exchange], object]) -> None:
         """Prepare; the sender is open, and each look is given to ``keep``."""
         self._target = target
         self._keyring = keyring

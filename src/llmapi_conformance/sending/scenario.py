@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from llmapi_conformance.evidence.tasks import CLEANUP
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
-Lane = Literal["shared", "own_key", "latency", "exclusive", "last"]
+Lane = Literal["shared", "own_key", "latency", "exclusive", "measuring", "last"]
 """How a scenario shares the gateway; ``last`` begins when all others have ended, because it makes the upstream fail,
-and a gateway may stop trusting an upstream that does."""
+and a gateway may stop trusting an upstream that does. ``measuring`` begins before that, when all that is neither has
+ended, and has the gateway to itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +26,28 @@ class Cost:
         requests: Requests to the gateway, first attempts only.
         input_tokens: Tokens that a model reads.
         output_tokens: Tokens that a model writes.
+        images: Images that a model makes.
     """
 
     requests: int = 1
     input_tokens: int = 0
     output_tokens: int = 0
+    images: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
             self.requests + other.requests,
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
+            self.images + other.images,
+        )
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(
+            self.requests - other.requests,
+            self.input_tokens - other.input_tokens,
+            self.output_tokens - other.output_tokens,
+            self.images - other.images,
         )
 
 
@@ -57,6 +69,11 @@ class Scenario:
         roles: The role of an instance by one of its values, where what it sends decides that.
         generated: Set for a scenario that sends generated cases: what an instance of these values costs on top when
             so many cases of each operation are wanted.
+        measured: Set for a scenario that takes samples for statistics: what an instance of these values costs on top
+            when so many samples are wanted; without any it is not sent.
+        models: Models that it asks, where they are not those of its role.
+        probe: Whether it may be sent to a gateway in production (cheap, nothing that disturbs others, fills a queue,
+            trips a firewall or locks a key out), or the parameters of the instances that may.
         summary: First line of the docstring.
     """
 
@@ -72,6 +89,9 @@ class Scenario:
     needs_upstream: bool = False
     roles: Mapping[Any, str] = field(default_factory=dict)
     generated: Callable[[Mapping[str, Any], int], Cost] | None = None
+    measured: Callable[[Mapping[str, Any], int], Cost] | None = None
+    models: tuple[str, ...] = ()
+    probe: bool | frozenset[str] = False
     summary: str = ""
 
     def instances(self) -> tuple[Instance, ...]:
@@ -106,10 +126,19 @@ class Instance:
         by_value = (self.scenario.roles[value] for value in self.values.values() if value in self.scenario.roles)
         return str(self.values.get("role", next(by_value, self.scenario.role)))
 
-    def cost(self, cases: int = 0) -> Cost:
-        """What it costs at most when so many generated cases of each operation are wanted."""
-        generated = self.scenario.generated
-        return self.scenario.cost + generated(self.values, cases) if generated and cases else self.scenario.cost
+    @property
+    def in_probe(self) -> bool:
+        """Whether it may be sent to a gateway in production."""
+        probe = self.scenario.probe
+        return probe if isinstance(probe, bool) else self.parameters in probe
+
+    def cost(self, cases: int = 0, samples: int = 0) -> Cost:
+        """What it costs at most when so many generated cases of each operation, and samples, are wanted."""
+        generated, measured = self.scenario.generated, self.scenario.measured
+        cost = self.scenario.cost
+        if generated and cases:
+            cost += generated(self.values, cases)
+        return cost + measured(self.values, samples) if measured else cost
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -133,6 +162,9 @@ def scenario(
     needs_upstream: bool = False,
     roles: Mapping[Any, str] | None = None,
     generated: Callable[[Mapping[str, Any], int], Cost] | None = None,
+    measured: Callable[[Mapping[str, Any], int], Cost] | None = None,
+    models: Sequence[str] = (),
+    probe: bool | Collection[str] = False,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Scenario]:
     """Register an async function as a scenario.
 
@@ -140,7 +172,8 @@ def scenario(
     another scenario, whose result it then gets.
 
     Raises:
-        ValueError: Another scenario has the same name, or it is the one that is kept for the run.
+        ValueError: Another scenario has the same name, it is the one that is kept for the run, or ``probe`` names no
+            instance.
     """
 
     def register(function: Callable[..., Awaitable[Any]]) -> Scenario:
@@ -159,12 +192,18 @@ def scenario(
             needs_upstream=needs_upstream,
             roles=dict(roles or {}),
             generated=generated,
+            measured=measured,
+            models=tuple(models),
+            probe=probe if isinstance(probe, bool) else frozenset(probe),
             summary=(inspect.getdoc(function) or "").partition("\n")[0],
         )
         if made.name == CLEANUP:
             raise ValueError(f"{CLEANUP} is what a run sends to end its tasks: rename the scenario")
         if made.name in SCENARIOS:
             raise ValueError(f"two scenarios are called {made.name}: rename one")
+        strange = set() if isinstance(probe, bool) else {*probe} - {one.parameters for one in made.instances()}
+        if strange:
+            raise ValueError(f"{made.name} has no instance {', '.join(sorted(strange))} for the probe")
         SCENARIOS[made.name] = made
         return made
 

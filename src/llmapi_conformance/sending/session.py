@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlencode
 
-from llmapi_conformance.evidence.results import ResultStatus, ScenarioStopped
+from llmapi_conformance.evidence.results import NO_UPSTREAM, ResultStatus, ScenarioStopped
 from llmapi_conformance.generating.cases import Order
 from llmapi_conformance.sending.credentials import Auth, Credential, bearer, made_up
 from llmapi_conformance.sending.outgoing import Outgoing
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Expect = Literal["success", "refusal", "any"]
 _TRANSIENT = {"success": frozenset({429, 502, 503, 504}), "refusal": frozenset({429}), "any": frozenset[int]()}
+_NOT_NOW = frozenset({429, 502, 503, 504, 529})
+"""What says in a probe that the gateway, or its upstream, can't answer just now; 529 is Anthropic's "overloaded"."""
 _TRY_AGAIN_LATER = 1013  # registered with IANA for WebSocket close codes
 _UNSET: Any = object()
 _PLAIN = bytes(range(0x21, 0x7F))
@@ -98,6 +100,10 @@ class Session:
                 ResultStatus.NOT_OBSERVED, f"the target file names no model for role {self.role or 'none'}"
             )
         return self.models[0]
+
+    def affordable(self, model: str) -> bool:
+        """Whether a model that only the gateway has named may be asked: where money is limited, its price is known."""
+        return self.target.spending.money is None or model in self.target.prices.models
 
     def prompt(self, words: str = "", payload: str = "", *, live: str | None = None) -> str:
         """A user text: a directive and its payload on the sandwich, plain text on a live gateway.
@@ -295,7 +301,7 @@ class Session:
             lambda attempt: self._gateway.converse(self._instance, step, attempt, outgoing, script, deflate=deflate),
             expect,
         )
-        if expect == "success" and (reason := _transient_talk(exchange)):
+        if (expect == "success" or self._gateway.probing) and (reason := _transient_talk(exchange)):
             raise ScenarioStopped(ResultStatus.INCONCLUSIVE, reason)
         return exchange
 
@@ -373,8 +379,7 @@ class Session:
             exchange = await self._gateway.control(self._instance, step, "GET", url, "upstream:log")
             requests = exchange.json.get("requests", []) if isinstance(exchange.json, dict) else []
             if until is None or until(requests) or asyncio.get_running_loop().time() > deadline:
-                self._gateway.keep(exchange)
-                return exchange
+                return self._gateway.keep(exchange)
             await asyncio.sleep(0.05)
 
     async def upstream_release(self, token: str) -> None:
@@ -385,7 +390,7 @@ class Session:
 
     def _control(self) -> str:
         if not self.target.upstream_control:
-            raise ScenarioStopped(ResultStatus.NOT_OBSERVED, "it needs our upstream behind the gateway")
+            raise ScenarioStopped(ResultStatus.NOT_OBSERVED, NO_UPSTREAM)
         return self.target.upstream_control
 
     def _auth(self, auth: Auth | Iterable[Auth] | None) -> tuple[Auth, ...]:
@@ -409,8 +414,8 @@ class Session:
 
     async def _again(self, attempt: int, exchange: Exchange, expect: Expect) -> bool:
         """Whether to send once more, since the answer says nothing; the pause before that is over then."""
-        reason = _transient(exchange, expect)
-        if reason and not await self._gateway.pause_before_retry(attempt, exchange):
+        reason = _transient(exchange, _NOT_NOW if self._gateway.probing else _TRANSIENT[expect])
+        if reason and not await self._gateway.pause_before_retry(self._instance, attempt, exchange):
             raise ScenarioStopped(ResultStatus.INCONCLUSIVE, f"{reason} (attempt {attempt})")
         return bool(reason)
 
@@ -420,13 +425,18 @@ def _on_one_line(path: str) -> str:
     return quote(path, safe=_PLAIN, errors="surrogatepass")
 
 
-def _transient(exchange: Exchange, expect: Expect) -> str:
-    """Why the exchange says nothing about the behaviour under judgement; empty when it does."""
-    if expect == "any":
+def _transient(exchange: Exchange, statuses: frozenset[int]) -> str:
+    """Why the exchange says nothing about the behaviour under judgement; empty when it does.
+
+    Args:
+        exchange: To look at.
+        statuses: Those that say nothing; where there are none, silence says something too.
+    """
+    if not statuses:
         return ""
     if not exchange.answered:
         return exchange.failure
-    if exchange.status in _TRANSIENT[expect]:
+    if exchange.status in statuses:
         return f"{exchange.request.method} {exchange.request.path} was answered with {exchange.status}"
     return ""
 

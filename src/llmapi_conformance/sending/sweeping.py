@@ -53,7 +53,7 @@ class Sweep:
         http: HttpSender,
         redactor: Redactor,
         credential: Callable[[Holder], Credential | None],
-        keep: Callable[[Exchange], None],
+        keep: Callable[[Exchange], object],
     ) -> None:
         """Prepare.
 

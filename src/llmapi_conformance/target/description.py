@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.contract.clauses import Basis, Level
 from llmapi_conformance.errors import RecordingError
+from llmapi_conformance.target.objectives import objectives_document, objectives_of
+from llmapi_conformance.target.prices import Price, Prices, Spending
 from llmapi_conformance.target.target import Role, Target, TaskTerms
 from llmapi_conformance.target.waivers import Waiver
 
@@ -30,8 +33,40 @@ def describe(target: Target) -> dict[str, Any]:
         "sandwich": target.sandwich,
         "tasks": asdict(target.tasks),
         "version": target.version,
+        **({"region": target.region} if target.region else {}),
+        **_money(target),
+        **({"objectives": objectives_document(target.objectives)} if target.objectives else {}),
         "waivers": [asdict(waiver) | {"expires": waiver.expires.isoformat()} for waiver in target.waivers],
     }
+
+
+def _money(target: Target) -> dict[str, Any]:
+    """Prices and limits, where the target file has any; money by its digits."""
+    spending = {name: value for name, value in asdict(target.spending).items() if value is not None}
+    if not target.prices.models and not spending:
+        return {}
+    return {
+        "currency": target.prices.currency,
+        "prices": {
+            model: {name: str(value) for name, value in asdict(price).items() if value}
+            for model, price in sorted(target.prices.models.items())
+        },
+        "spending": {name: str(value) if name == "money" else value for name, value in spending.items()},
+    }
+
+
+def _prices(data: Mapping[str, Any]) -> Prices:
+    models = {
+        model: Price(**{name: Decimal(value) for name, value in price.items()})
+        for model, price in data.get("prices", {}).items()
+    }
+    return Prices(models, str(data.get("currency", "USD")))
+
+
+def _spending(data: Mapping[str, Any]) -> Spending:
+    known: dict[str, Any] = data.get("spending", {})
+    money = known.get("money")
+    return replace(Spending(**{**known, "money": None}), money=None if money is None else Decimal(money))
 
 
 def described(data: Mapping[str, Any]) -> Target:
@@ -54,12 +89,16 @@ def described(data: Mapping[str, Any]) -> Target:
             tasks=TaskTerms(**data.get("tasks", {})),  # recordings before version 1.2 have none
             upstream_control="recorded" if data["sandwich"] else "",
             version=str(data.get("version", "")),
+            region=str(data.get("region", "")),
+            prices=_prices(data),
+            objectives=objectives_of(data.get("objectives", {})),
+            spending=_spending(data),
             waivers=tuple(
                 Waiver(**(waiver | {"expires": date.fromisoformat(waiver["expires"])}))
                 for waiver in data.get("waivers", ())
             ),
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError):
         raise RecordingError(
             "The recording's description of its target is damaged; nothing can be judged by it."
         ) from None

@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import tomllib
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -13,7 +14,17 @@ from pydantic import ValidationError
 from llmapi_conformance.contract.clauses import Basis, Level
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.target.keyring import SHORTEST_KEY, Keyring
-from llmapi_conformance.target.parts import CONDITIONS, PLATFORMS, SURFACES, RolePart, Secret, TargetPart, known_keys
+from llmapi_conformance.target.parts import (
+    CONDITIONS,
+    PLATFORMS,
+    SURFACES,
+    RolePart,
+    Secret,
+    SpendingPart,
+    TargetPart,
+    known_keys,
+)
+from llmapi_conformance.target.prices import Price, Prices, Spending
 from llmapi_conformance.target.target import Role, Target, Timeouts
 from llmapi_conformance.target.waivers import load_waivers
 
@@ -75,9 +86,28 @@ def load_target(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Ta
         upstream_control=part.upstream.control_url if part.upstream else "",
         setup=tuple(part.setup.command) if part.setup else (),
         version=part.version,
+        region=part.region,
         waivers=load_waivers(path.parent / part.waivers) if part.waivers else (),
+        prices=_prices(part),
+        spending=_spending(part.spending),
+        wrong_key_pause=part.limits.wrong_key_seconds,
+        objectives=part.objectives.objectives(),
     )
     return target, Keyring(keys), secrets
+
+
+def _prices(part: TargetPart) -> Prices:
+    # By its digits: 0.1 is a tenth here, and no binary fraction near it.
+    listed = {
+        model: Price(Decimal(str(one.input)), Decimal(str(one.output)), Decimal(str(one.image)))
+        for model, one in part.prices.items()
+    }
+    return Prices(listed, part.spending.currency)
+
+
+def _spending(part: SpendingPart) -> Spending:
+    money = None if part.money is None else Decimal(str(part.money))
+    return Spending(part.requests, part.input_tokens, part.output_tokens, money)
 
 
 def _read(path: Path) -> tuple[_Lines, TargetPart]:

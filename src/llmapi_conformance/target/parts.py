@@ -6,9 +6,10 @@ import re
 from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from llmapi_conformance.contract.clauses import Basis
+from llmapi_conformance.target.objectives import Objective, objectives_of
 from llmapi_conformance.target.target import TaskTerms
 
 SURFACES = (
@@ -36,9 +37,22 @@ def _path(value: str) -> str:
     return value
 
 
+def _share(value: float) -> float:
+    if not 0 < value < 1:
+        raise ValueError("write a share between 0 and 1, such as 0.999; no number of samples shows exactly all or none")
+    return value
+
+
 Url = Annotated[str, AfterValidator(_url)]
 UrlPath = Annotated[str, AfterValidator(_path)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+Milliseconds = Annotated[float, Field(gt=0, le=3_600_000)]
+Share = Annotated[
+    float,
+    AfterValidator(_share),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Part(BaseModel):
@@ -93,6 +107,40 @@ class LimitsPart(Part):
     """Bytes of a response body that are read, at most."""
     refused_request_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
     """Bytes of a request body that the gateway promises to refuse; 0 when it promises none."""
+    wrong_key_seconds: Annotated[float | None, Field(ge=0, le=3600)] = None
+    """Between two requests without a good key, so that no lock-out is provoked; as the profile says when omitted."""
+
+
+class PricePart(Part):
+    """What a model costs; one of the three at least."""
+
+    input: Amount = 0.0
+    """A million tokens that it reads."""
+    output: Amount = 0.0
+    """A million tokens that it writes."""
+    image: Amount = 0.0
+    """An image that it makes, on top of its tokens."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> PricePart:
+        if not self.model_fields_set:
+            raise ValueError("name the price of input, output or image; 0 where the model is free")
+        return self
+
+
+class SpendingPart(Part):
+    """What one run may spend at most; a run stops before the request that would break a limit."""
+
+    requests: Annotated[int | None, Field(ge=1)] = None
+    """Requests to the gateway, retries too; as the profile says when omitted."""
+    input_tokens: Annotated[int | None, Field(ge=0)] = None
+    """Tokens that models read; as the profile says when omitted."""
+    output_tokens: Annotated[int | None, Field(ge=0)] = None
+    """Tokens that models write; as the profile says when omitted."""
+    money: Amount | None = None
+    """In the currency of the prices; every model that is asked then needs a price. No limit when omitted."""
+    currency: Annotated[str, Field(min_length=1, max_length=12)] = "USD"
+    """Of the prices and of money."""
 
 
 class TasksPart(Part):
@@ -121,6 +169,43 @@ class TasksPart(Part):
             waiting=self.waiting,
             list_path=self.list_path,
         )
+
+
+class ObjectiveFigures(Part):
+    """Figures that the vendor states; the acceptance profile holds what it measures against them."""
+
+    first_token_p50_ms: Milliseconds | None = None
+    """Median time to the first event of a stream that bears content, at most."""
+    first_token_p95_ms: Milliseconds | None = None
+    """The same for 95 % of the streams, at most."""
+    first_token_p99_ms: Milliseconds | None = None
+    """The same for 99 % of the streams, at most."""
+    total_p50_ms: Milliseconds | None = None
+    """Median time to the end of an answer that is no stream, at most."""
+    total_p95_ms: Milliseconds | None = None
+    """The same for 95 % of these answers, at most."""
+    total_p99_ms: Milliseconds | None = None
+    """The same for 99 % of these answers, at most."""
+    tokens_per_second_p50: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    """Median of output tokens per second of a stream, from the request to its end, at least."""
+    error_rate: Share | None = None
+    """Share of requests that fail under the load, at most."""
+    tool_call_validity: Share | None = None
+    """Share of demanded tool calls whose arguments parse and fit the schema of the tool, at least."""
+    stream_terminal_rate: Share | None = None
+    """Share of streams that end with the terminal event of their protocol, at least."""
+
+
+class ObjectivesPart(ObjectiveFigures):
+    """Figures that the vendor states, of all text operations together."""
+
+    operations: dict[str, ObjectiveFigures] = {}
+    """Operation -> figures of it alone, such as createMessage."""
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """The same, as the suite uses it."""
+        tables = {name: figures.model_dump() for name, figures in self.operations.items()}
+        return objectives_of({"": self.model_dump(exclude={"operations"}), **tables})
 
 
 class UpstreamPart(Part):
@@ -159,6 +244,8 @@ class TargetPart(Part):
     """Certificates to trust, instead of the system's; a relative path counts from the target file."""
     version: str = ""
     """Version of the gateway, for reports and waivers."""
+    region: str = ""
+    """Where this one of several stands; matrix and history tell targets of one name apart by it."""
     waivers: str = ""
     """A waivers file; a relative path counts from the target file."""
     roles: dict[str, RolePart]
@@ -173,6 +260,12 @@ class TargetPart(Part):
     """Our scripted provider, when it is behind the gateway."""
     setup: SetupPart | None = None
     """What prepares the target."""
+    prices: dict[str, PricePart] = {}
+    """Model -> what it costs."""
+    objectives: ObjectivesPart = ObjectivesPart()
+    """Figures that the vendor states."""
+    spending: SpendingPart = SpendingPart()
+    """What one run may spend at most."""
 
 
 def known_keys(where: tuple[str, ...]) -> list[str]:

@@ -24,6 +24,11 @@ class Profile:
         gaps_fail: Whether a clause that nothing could show is failed unless the target file declares it.
         examples: Examples that the machine of tasks draws, at most.
         cases: Generated cases of each operation, where our upstream is behind the gateway and nobody says otherwise.
+        samples: Of each statistic, where all checks are selected and nobody says otherwise; 0 for no statistics.
+        probing: Whether only those scenarios are sent that are safe in production, and an answer that says "not now"
+            (429, 502-504, 529, none at all) is never judged, whatever its scenario is about.
+        wrong_key_pause: Seconds between two requests without a good key.
+        concurrency: Requests under way at once, at most, where the target allows more; 0 for as many as it allows.
     """
 
     name: str
@@ -38,6 +43,10 @@ class Profile:
     gaps_fail: bool = False
     examples: int = 12
     cases: int = 0
+    samples: int = 0
+    probing: bool = False
+    wrong_key_pause: float = 0.0
+    concurrency: int = 0
 
 
 PROFILES = {
@@ -55,7 +64,20 @@ PROFILES = {
             900.0,
             cases=20,
         ),
-        Profile("probe", "nightly, on paid keys: patient, with a cap", 2, 1.0, 30.0, 800, 400_000, 80_000, 900.0),
+        Profile(
+            "probe",
+            "nightly, in production, on paid keys: what is safe and cheap, patiently",
+            2,
+            1.0,
+            30.0,
+            400,
+            60_000,
+            30_000,
+            900.0,
+            probing=True,
+            wrong_key_pause=5.0,
+            concurrency=4,
+        ),
         Profile(
             "acceptance",
             "a vendor's gateway: a gap that is not declared is a finding",
@@ -69,6 +91,7 @@ PROFILES = {
             gaps_fail=True,
             examples=24,
             cases=60,
+            samples=30,
         ),
     )
 }

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llmapi_conformance.contract.clauses import Basis, Level
+from llmapi_conformance.target.prices import Prices, Spending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from llmapi_conformance.target.objectives import Objective
     from llmapi_conformance.target.waivers import Waiver
 
 
@@ -90,7 +92,12 @@ class Target:
         gateway_control: Control URL of our reference gateway, empty for any other.
         setup: Command that prepares the target before the run, empty for none.
         version: Of the gateway, as the target file states it; empty when it does not.
+        region: Where this one of several stands; empty when the target file does not say.
         waivers: Findings that somebody has decided to live with.
+        prices: What its models cost.
+        spending: What one run may spend.
+        wrong_key_pause: Seconds between two requests without a good key; ``None`` where the profile decides.
+        objectives: What the vendor states of its speed and reliability.
     """
 
     name: str
@@ -112,7 +119,12 @@ class Target:
     gateway_control: str = ""
     setup: tuple[str, ...] = ()
     version: str = ""
+    region: str = ""
     waivers: tuple[Waiver, ...] = ()
+    prices: Prices = field(default_factory=Prices)
+    spending: Spending = field(default_factory=Spending)
+    wrong_key_pause: float | None = None
+    objectives: tuple[Objective, ...] = ()
 
     def gap(self, role: str, operation: str) -> str:
         """Why an operation is not offered to a role; empty when it is.
