@@ -41,7 +41,10 @@ def main() -> None:
     folder = output / "pages"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "docs" / "assets", folder / "assets")
-    shutil.copy(ROOT / "docs" / "zensical.toml", output)
+    surfaces = dict.fromkeys(clause.surface for clause in load_contract(tree()).clauses.values())
+    listed = ", ".join(f'{{ "{surface}" = "clauses/{surface}.md" }}' for surface in surfaces)
+    site = (ROOT / "docs" / "zensical.toml").read_text("utf-8").replace('"SURFACES"', listed)
+    (output / "zensical.toml").write_text(site, "utf-8")
     for path, text in made.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")
@@ -80,6 +83,8 @@ def _filled(name: str, page: str, made: Mapping[str, Callable[[], str]]) -> str:
     def piece(found: re.Match[str]) -> str:
         kind, wanted = found.groups()
         if kind == "file":
+            if not (ROOT / wanted).is_file():
+                raise ContractError(f"docs/pages/{name} takes in the file {wanted}, which is not there.")
             text = (ROOT / wanted).read_text("utf-8").strip()
             # Below a page's own heading those of another file are a level lower.
             return re.sub(r"^#", "##", text, flags=re.MULTILINE) if found.start() and wanted.endswith(".md") else text

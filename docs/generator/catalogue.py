@@ -186,4 +186,4 @@ def _proof(faults: Iterable[Fault]) -> str:
 
 def _related(clause: Clause, group: Iterable[Clause]) -> str:
     others = [f"{link(one.id, f'{one.id}.md')}: {plain(one.statement)}" for one in group if one.id != clause.id]
-    return f"\n## Related clauses\n\n{bullets(others)}" if others else ""
+    return f"\n## Related clauses {{ data-search-exclude }}\n\n{bullets(others)}" if others else ""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.cli import get_docs_for_click
 
-from docs.generator.text import code, plain, table
+from docs.generator.text import code, first_paragraph, plain, table
 from llmapi_conformance import pytest_plugin
 from llmapi_conformance.cli import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TOOL = "llmapi-conformance"
 
@@ -17,7 +21,28 @@ TOOL = "llmapi-conformance"
 def commands_page() -> str:
     """Every command with its arguments and options, by Typer's own generator of documentation."""
     command = typer.main.get_command(app)
-    return get_docs_for_click(obj=command, ctx=typer.Context(command, info_name=TOOL), name=TOOL, title="Commands")
+    text = get_docs_for_click(obj=command, ctx=typer.Context(command, info_name=TOOL), name=TOOL, title="Commands")
+    known = dict(_commands(command, TOOL))
+    path = TOOL
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("##"):
+            path = line.strip("# `")
+        found = re.match(r"\* `([\w-]+)`", line)
+        one = known.get(f"{path} {found[1]}") if found else None
+        lines.append(line if found is None or one is None else _listed(found[1], path, one))
+    return "\n".join(lines) + "\n"
+
+
+def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    for name, one in getattr(command, "commands", {}).items():
+        yield f"{path} {name}", one
+        yield from _commands(one, f"{path} {name}")
+
+
+def _listed(name: str, path: str, command: Any) -> str:
+    """A command in the list of a group: Typer cuts its sentence, and does not lead to it."""
+    return f"* [{code(name)}](#{path.replace(' ', '-')}-{name}): {plain(first_paragraph(command.help))}"
 
 
 def plugin_options() -> str:

@@ -11,7 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from llmapi_conformance.contract.contract import load_contract
 from llmapi_conformance.target.schema import SCHEMAS
+from llmapi_conformance.tree import tree
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,11 +90,12 @@ def test_no_style_sheet_fetches_anything(site: Path) -> None:
 
 
 def test_every_page_of_the_navigation_is_there(site: Path) -> None:
-    project = tomllib.loads((ROOT / "docs" / "zensical.toml").read_text("utf-8"))["project"]
+    project = tomllib.loads((site.parent / "zensical.toml").read_text("utf-8"))["project"]
     named = list(pages_in(project["nav"]))
     assert not [name for name in named if not (site / name).with_suffix(".html").is_file()]
     written = {path.relative_to(ROOT / "docs" / "pages").as_posix() for path in (ROOT / "docs" / "pages").rglob("*.md")}
-    assert not written - set(named), "a page that nobody is led to"
+    surfaces = {f"clauses/{clause.surface}.md" for clause in load_contract(tree()).clauses.values()}
+    assert not (written | surfaces) - set(named), "a page that nobody is led to"
 
 
 def pages_in(nav: Any) -> list[str]:
