@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +15,6 @@ from tests.scale.standing import Standing, standing_target, tool, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FAULT = "M15"
 OPTIONS = ("-k", "messages or usage or models or MSG or HTTP-H", "--generate", 2)
@@ -153,3 +155,27 @@ def test_the_embedded_reference_has_no_shards() -> None:
 def test_a_comparison_says_that_one_of_both_is_a_shard(runs: Path) -> None:
     _, said = tool("compare", runs / "one", runs / "1")
     assert "shard 1/3" in " ".join(said.split())
+
+
+def test_a_shard_that_died_is_resumed_and_merged(standing: Standing, tmp_path: Path) -> None:
+    common = ("run", "--target", standing.target, "-k", "models", "--generate", 0, "--report-dir")
+    for number in (1, 2):
+        status, said = tool(*common, tmp_path / f"{number}", "--shard", f"{number}/2", environ=standing.environ)
+        assert status == 0, said
+    file = tmp_path / "1" / "recording.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-6]))
+    status, said = tool("merge", tmp_path / "1", tmp_path / "2", "-o", tmp_path / "whole")
+    assert (status, "run --shard 1/2, with --resume" in " ".join(said.split())) == (2, True)
+    options = ("--shard", "1/2", "--resume", tmp_path / "1")
+    status, said = tool(*common, tmp_path / "again", *options, environ=standing.environ)
+    assert status == 0, said
+    status, said = tool("merge", tmp_path / "again", tmp_path / "2", "-o", tmp_path / "whole")
+    assert status == 0, said
+
+
+def test_plain_pytest_sends_a_shard_too(standing: Standing, tmp_path: Path) -> None:
+    suites = Path(__file__).parents[2] / "suites"
+    command = [sys.executable, "-m", "pytest", "-q", suites, "--target", standing.target, "-k", "models"]
+    command += ["--shard", "2/2", "--generate", "0", "--report-dir", tmp_path / "run", "-p", "no:schemathesis"]
+    subprocess.run(command, check=False, timeout=100, env=standing.environ, capture_output=True, cwd=suites.parent)
+    assert verdicts(tmp_path / "run")["selection"]["shard"] == "2/2"

@@ -245,20 +245,23 @@ def _finding(shown: dict[str, tuple[str, Observed]], verdict: Verdict) -> Findin
     )
 
 
-def exit_status(results: Iterable[ClauseVerdict], *, trusted: bool = True, waivers_good: bool = True) -> int:
+def exit_status(
+    results: Iterable[ClauseVerdict], *, trusted: bool = True, waivers_good: bool = True, part: bool = False
+) -> int:
     """0 conformant, 1 findings, 2 the run can't be trusted, 3 only inconclusive MUSTs; 2 > 1 > 3 > 0.
 
     Args:
         results: Of the run.
         trusted: ``False`` when the harness failed, the budget was spent or nothing was observed.
         waivers_good: ``False`` when a waiver has expired, is stale or matches nothing.
+        part: Whether others send the rest of the run, so that there may be nothing to observe in this one.
     """
     seen = list(results)
     if not trusted or any(one.verdict is Verdict.ERROR for one in seen):
         return 2
     if not waivers_good or any(one.verdict is Verdict.FAILED for one in seen):
         return 1
-    if not any(one.examined for one in seen):
+    if not part and not any(one.examined for one in seen):
         return 2
     if any(one.verdict is Verdict.INCONCLUSIVE and one.level is Level.MUST for one in seen):
         return 3
