@@ -1,3 +1,3 @@
 """Contract tests and conformance suite for LLM gateways."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
