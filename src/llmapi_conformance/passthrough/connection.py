@@ -146,6 +146,9 @@ class Connection:
         except asyncio.CancelledError:
             await kept(relay.stopped())
             raise
+        except Exception as error:  # noqa: BLE001 - told at the end
+            self._recorder.lack(step, error)
+            return False
         if relayed.goes_on:
             await kept(relayed)
             return True

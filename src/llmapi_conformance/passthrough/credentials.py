@@ -38,13 +38,17 @@ class Learned:
 
     Attributes:
         role: Of the target's key among its credentials, empty when there is none.
-        redactor: Knows every secret that was seen so far.
         short: Credentials that are too short to be looked for everywhere -> marker; they go from their own places.
     """
 
     role: str
-    redactor: Redactor
     short: Mapping[str, str]
+    _credentials: Credentials
+
+    @property
+    def redactor(self) -> Redactor:
+        """Knows every secret that was seen until now: an answer may tell one that was learned behind its request."""
+        return self._credentials.redactor
 
     def without_short(self, request: Request) -> Request:
         """A redacted request without the short ones too."""
@@ -102,7 +106,7 @@ class Credentials:
                 )
             self._clients |= found
             self._redactor = self._redactor.with_secrets(found)
-        return Learned(role, self._redactor, short)
+        return Learned(role, short, self)
 
     @property
     def redactor(self) -> Redactor:

@@ -21,7 +21,7 @@ from llmapi_conformance.wire.capture import captured_frames, captured_response
 from llmapi_conformance.wire.message import WireAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from llmapi_conformance.contract.operations import Operation
     from llmapi_conformance.evidence.exchange import Mode
@@ -43,7 +43,14 @@ class Recorder:
         ended: Set when nothing more will be recorded: it is full and all have ended, or nothing can be written.
     """
 
-    def __init__(self, journal: Journal, operations: tuple[Operation, ...], prefix: str, most: int) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        operations: tuple[Operation, ...],
+        prefix: str,
+        most: int,
+        named: Callable[[Exchange], Exchange] | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
@@ -51,11 +58,13 @@ class Recorder:
             operations: What a request can mean.
             prefix: Path of the target's base URL, which no operation has.
             most: Exchanges that it may hold.
+            named: Gives an exchange the names that it is kept by, where one recording holds what several recorders saw.
         """
         self._journal = journal
         self._operations = operations
         self._prefix = prefix
         self._most = most
+        self._named = named or (lambda exchange: exchange)
         self._under_way = 0
         self._thread = ThreadPoolExecutor(1, "recording")
         self.begun = 0
@@ -84,9 +93,13 @@ class Recorder:
         loop = asyncio.get_running_loop()
         await asyncio.shield(loop.run_in_executor(self._thread, self._keep, step, wire, body, learned, relayed))
 
+    def settle(self) -> None:
+        """Wait for what is being written; nothing more is kept."""
+        self._thread.shutdown()
+
     def close(self) -> None:
         """Wait for what is being written, then write how it came out, and close the recording."""
-        self._thread.shutdown()
+        self.settle()
         try:
             if not self.failure:
                 self._journal.write_result(RECORDED, "", "done")
@@ -97,11 +110,15 @@ class Recorder:
         if self.failure:
             return
         try:
-            self._journal.write_exchange(self._exchange(step, wire, body, learned, relayed))
+            self._journal.write_exchange(self._named(self._exchange(step, wire, body, learned, relayed)))
         except RecordingError as error:
             self.failure = str(error)
-        except Exception as error:  # noqa: BLE001 - a recording that lacks an exchange must not look whole
-            self.failure = f"exchange {step} could not be kept: {type(error).__name__}"
+        except Exception as error:  # noqa: BLE001 - told at the end
+            self.lack(step, error)
+
+    def lack(self, step: int, error: Exception) -> None:
+        """Say that an exchange is not there: a recording that lacks one must not look whole."""
+        self.failure = self.failure or f"exchange {step} could not be recorded: {type(error).__name__}"
 
     def _exchange(self, step: int, wire: WireRequest, body: KeptBody, learned: Learned, relayed: Relayed) -> Exchange:
         outcome = relayed.outcome

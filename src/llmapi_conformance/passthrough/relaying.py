@@ -217,6 +217,10 @@ class Relay:
         await self._gateway.write(data, self._wire.deadlines.idle)
 
     async def _answer(self) -> Outcome:
+        self._outcome = await self._answered()
+        return self._outcome
+
+    async def _answered(self) -> Outcome:
         try:
             async with asyncio.timeout(None) as timeout:
                 timer = PhaseTimer(timeout, self._wire.deadlines)
