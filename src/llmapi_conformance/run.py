@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmapi_conformance import __version__
-from llmapi_conformance.contract.clauses import Basis
+from llmapi_conformance.clients.case import CLIENTS
+from llmapi_conformance.contract.clauses import Level
 from llmapi_conformance.contract.contract import Contract, load_contract
-from llmapi_conformance.errors import TargetError
+from llmapi_conformance.errors import BudgetExceeded, TargetError
 from llmapi_conformance.evidence.journal import Journal
-from llmapi_conformance.evidence.results import ResultStatus
+from llmapi_conformance.evidence.results import BUDGET_SPENT, ResultStatus
+from llmapi_conformance.evidence.shard import Shard
 from llmapi_conformance.evidence.silence import broken_at_the_end, stopped_answering
 from llmapi_conformance.evidence.tasks import CLEANUP
 from llmapi_conformance.judging.check import Check, checking
@@ -29,20 +31,30 @@ from llmapi_conformance.judging.verdicts import (
     verdicts,
 )
 from llmapi_conformance.judging.waivers import Circumstances, bad_waivers, waived
+from llmapi_conformance.measuring.objectives import held_objectives
+from llmapi_conformance.measuring.statistics import statistics
+from llmapi_conformance.measuring.taking import Taken, taken
 from llmapi_conformance.reporting.comparing.baseline import held_against
 from llmapi_conformance.reporting.document import RunFacts, document
 from llmapi_conformance.reporting.events import EventLog
 from llmapi_conformance.reporting.folder import write_reports
+from llmapi_conformance.reporting.measured import with_measured
 from llmapi_conformance.reporting.text import finding_text
-from llmapi_conformance.sending.conductor import Conductor, Setting
+from llmapi_conformance.sending.budget import limits_of
+from llmapi_conformance.sending.conductor import Conductor
 from llmapi_conformance.sending.embedded import Reference, embedded_target, start_reference
 from llmapi_conformance.sending.generator import Generation
 from llmapi_conformance.sending.plan import Plan, make_plan
 from llmapi_conformance.sending.replayer import Replayer
+from llmapi_conformance.sending.resuming import Earlier, kept_beside, read_earlier, same_run
+from llmapi_conformance.sending.sender import Setting
+from llmapi_conformance.sending.session import NOT_NOW
+from llmapi_conformance.sending.sharding import part_of, share_of, whole_plan
+from llmapi_conformance.sending.spending import forecast, spent_document, unbounded
 from llmapi_conformance.target.description import describe, described
 from llmapi_conformance.target.files import load_target
 from llmapi_conformance.target.keyring import Keyring
-from llmapi_conformance.target.parts import PLATFORMS
+from llmapi_conformance.target.names import check_names
 from llmapi_conformance.target.profile import Profile, profile_named
 from llmapi_conformance.target.target import Target
 from llmapi_conformance.tree import tree
@@ -74,7 +86,11 @@ class Request:
         delay_ms: Of the reference gateway.
         generate: Generated cases of each operation; ``None`` for as many as the profile says.
         seed: Decides whatever is drawn.
+        samples: Of each statistic; ``None`` for as many as the profile says, or none where checks were selected.
         baseline: The run whose findings are known, ``None`` for none.
+        resume: Folder or recording of a run that stopped, and goes on now; empty for one from its beginning.
+        shard: Which part of the run is sent here, such as ``2/3``; empty for all of it.
+        clients: Whether the checks of official clients are collected too, though nothing was recorded of any.
     """
 
     report_dir: Path
@@ -88,7 +104,11 @@ class Request:
     delay_ms: int = 0
     generate: int | None = None
     seed: int = 1
+    samples: int | None = None
     baseline: PastRun | None = None
+    resume: str = ""
+    shard: str = ""
+    clients: bool = False
 
 
 class Run:
@@ -96,6 +116,7 @@ class Run:
 
     Attributes:
         plan: What is sent; empty until the checks are collected.
+        sent_to: The target with the share of its limits that a shard has, once there is a plan; else the target.
         results: The verdicts; empty until the run is finished.
         document: What ``verdicts.json`` says; empty until the run is finished.
     """
@@ -113,12 +134,15 @@ class Run:
         self.document: dict[str, Any] = {}
         self.problems: list[str] = []
         self._checks: list[Check] = []
+        self._in_order: list[Exchange] = []
         self._reference: Reference | None = None
         self._journal: Journal | None = None
         self._events: EventLog | None = None
         self._source: Conductor | Replayer | None = None
         self._secrets: dict[str, str] = {}
         self._keyring = Keyring({})
+        self._earlier: Earlier | None = None
+        self.shard = Shard.read(request.shard) if request.shard else None
         self.started_at = time.time()
         if request.replay:
             self._source = replayer = Replayer(Path(request.replay))
@@ -134,15 +158,43 @@ class Run:
                 self.target = Target(name="reference gateway", base_url="", roles={})
             else:
                 self.target, self._keyring, self._secrets = load_target(Path(request.target))
-            self.selection |= {"generate": self.generation.cases, "seed": self.generation.seed}
-        self._check_names()
+            wanted = self.generation
+            self.selection |= {"generate": wanted.cases, "seed": wanted.seed}
+            self.selection |= {"samples": wanted.samples} if wanted.samples else {}
+            self.selection |= {"shard": str(self.shard)} if self.shard else {}
+        self.sent_to = self.target
+        if self.shard and request.target == EMBEDDED:
+            raise TargetError("The embedded reference gateway is one run's own: --shard needs a --target.")
+        if request.resume:
+            if request.target == EMBEDDED:
+                raise TargetError("The embedded reference gateway ends with its run: --resume needs a --target.")
+            self._earlier = read_earlier(Path(request.resume))
+            self.started_at = self._earlier.recording.opening.started_at
+        check_names(self.target, self.contract)
 
     @property
     def generation(self) -> Generation:
         """What is generated: nothing where the answers may have to be paid for, unless it is asked for."""
         ours = self.request.target == EMBEDDED or self.target.sandwich
         cases = self.request.generate if self.request.generate is not None else self.profile.cases if ours else 0
-        return Generation(cases, self.request.seed)
+        usual = 0 if self.selection.get("keyword") else self.profile.samples
+        samples = usual if self.request.samples is None else self.request.samples
+        return Generation(cases, self.request.seed, samples)
+
+    @property
+    def of_clients(self) -> bool:
+        """Whether official clients sent what is judged: their clauses get a verdict then, and in no other run."""
+        return CLIENTS in self.target.offers
+
+    @property
+    def is_part(self) -> bool:
+        """Whether others send the rest of it: what is not there says nothing then."""
+        return bool(self.selection.get("shard"))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything is sent, and every check looks at it."""
+        return not self.is_part and not self.selection.get("keyword")
 
     @property
     def terms(self) -> Terms:
@@ -153,7 +205,7 @@ class Run:
             not_offered=self.target.not_offered,
             overrides=self.target.overrides,
             strict=bool(self.selection.get("fail_on_warned")),
-            gaps_fail=self.profile.gaps_fail,
+            gaps_fail=self.profile.gaps_fail and self.is_whole,
         )
 
     def prepare_target(self) -> None:
@@ -167,11 +219,25 @@ class Run:
                 fault=self.request.fault, variations=self.request.variations, delay_ms=self.request.delay_ms
             )
             self.target, self._keyring = embedded_target(self._reference.announcement)
+            self.sent_to = self.target
 
     def plan_for(self, wanted: Iterable[Instance]) -> Plan:
         """What has to be sent for these scenario instances."""
-        self.plan = make_plan(self.target, wanted, self.generation.cases)
+        many = self.generation
+        self.plan = make_plan(self.target, wanted, many.cases, samples=many.samples, probing=self.profile.probing)
+        if self.shard:
+            everything = whole_plan(self.target, many.cases, samples=many.samples, probing=self.profile.probing)
+            part = part_of(self.plan, everything, self.shard, self.target)
+            self.sent_to = share_of(self.target, self.profile, self.shard, self.plan, part)
+            self.plan = part
         return self.plan
+
+    @property
+    def beyond_the_budget(self) -> bool:
+        """Whether the plan may break a limit of the profile or the target file, or one that can't be kept."""
+        limits = limits_of(self.sent_to, self.profile)
+        charge = forecast(self.target, self.plan).charge
+        return bool(unbounded(self.target, self.plan) or limits.broken_by(charge))
 
     def begin(self, wanted: Iterable[Instance]) -> None:
         """Open the recording, look at the target and start sending.
@@ -194,10 +260,20 @@ class Run:
         if replay:
             return
         plan = self.plan_for(wanted)
+        if reason := unbounded(self.target, plan):
+            raise BudgetExceeded(reason)
+        if self._earlier is not None:
+            same_run(
+                self._earlier,
+                target=describe(self.target),
+                profile=self.profile.name,
+                selection=self.selection,
+                contract=self.contract.digest,
+            )
         self.request.report_dir.mkdir(parents=True, exist_ok=True)
         path = self.recording_path
         if path.exists():
-            path.replace(path.with_stem("recording.previous"))
+            path.replace(kept_beside(path) if self._earlier else path.with_stem("recording.previous"))
         self._journal = Journal(
             path,
             tool_version=__version__,
@@ -206,12 +282,15 @@ class Run:
             profile=self.profile.name,
             selection=self.selection,
             started_at=self.started_at,
+            resumes=self._earlier.digest if self._earlier else "",
         )
         setting = Setting(
-            self.target, self._keyring, self.profile, self.contract.operations, self._secrets, self.generation
+            self.sent_to, self._keyring, self.profile, self.contract.operations, self._secrets, self.generation
         )
         self._source = conductor = Conductor(setting, self._journal)
         conductor.on_result = self._events.scenario_done
+        if self._earlier is not None:  # before anything can go wrong
+            conductor.take(self._earlier)
         conductor.preflight()
         conductor.begin(plan)
 
@@ -234,16 +313,20 @@ class Run:
     def every_exchange(self) -> list[Exchange]:
         """Every exchange of the scenarios, in an order that does not depend on when they ended.
 
-        What ends the tasks of the run is sent when the checks are through, and so is no evidence for them.
+        What ends the tasks of the run is sent when the checks are through, and so is no evidence for them; in a probe,
+        nor is what only said "not now": a load balancer's page is no answer of the gateway.
         """
         if self._source is None:
             raise RuntimeError("the run has not begun")
         self._source.wait()
-        return [one for one in self._all_exchanges() if one.scenario != CLEANUP]
+        unjudged = NOT_NOW if self.profile.probing else frozenset[int]()
+        return [one for one in self._all_exchanges() if one.scenario != CLEANUP and one.status not in unjudged]
 
     def _all_exchanges(self) -> list[Exchange]:
         exchanges = self._source.exchanges if self._source else []
-        return sorted(exchanges, key=lambda one: (one.scenario, one.parameters, one.step, one.attempt))
+        if len(self._in_order) != len(exchanges):  # checks ask hundreds of times, and exchanges only ever join
+            self._in_order = sorted(exchanges, key=lambda one: (one.scenario, one.parameters, one.step, one.attempt))
+        return self._in_order
 
     @contextmanager
     def open_check(self, name: str, clauses: tuple[str, ...]) -> Iterator[Check]:
@@ -291,7 +374,7 @@ class Run:
     def _circumstances(self) -> Circumstances:
         """What the conditions of waivers speak of."""
         day = datetime.fromtimestamp(self.started_at, UTC).date()
-        return Circumstances(day, self.profile.name, self.target.version, not self.selection.get("keyword"))
+        return Circumstances(day, self.profile.name, self.target.version, self.is_whole)
 
     def _waived(self, results: list[ClauseVerdict]) -> list[ClauseVerdict]:
         if not self.target.waivers:
@@ -311,18 +394,22 @@ class Run:
         """Judge, write the reports, and return the exit status (DESIGN section 3)."""
         ended_at = self._end_recording(pytest_status)
         exchanges = self._all_exchanges()
-        active = self.contract.clauses.values()
+        active = [one for one in self.contract.clauses.values() if one.surface != CLIENTS or self.of_clients]
         self.results = self._waived(verdicts(active, self._checks, self.terms))
+        measured = self._taken()
+        self.problems.extend(measured.errors)
+        if reason := _budget_ended_before(self.results):
+            self.problems.append(reason)
         bad = bad_waivers(self.results, self.target.waivers, self._circumstances, self.contract.clauses, self.terms)
         if not self.problems and pytest_status in _NOT_RUN:
             self.problems.append(_NOT_RUN[pytest_status])
         # A selection may hold nothing but refusals; a whole run without any success says nothing about the gateway.
-        whole = not self.selection.get("keyword")
-        if not self.problems and whole and not any(one.succeeded and one.scenario != CLEANUP for one in exchanges):
+        served = any(one.succeeded and one.scenario != CLEANUP for one in exchanges)
+        if not self.problems and self.is_whole and not served:
             self.problems.append("nothing was observed: no request was answered with success")
         if silence := stopped_answering(exchanges):
             self.problems.append(silence)
-        status = exit_status(self.results, trusted=not self.problems, waivers_good=not bad)
+        status = exit_status(self.results, trusted=not self.problems, waivers_good=not bad, part=self.is_part)
         facts = RunFacts(
             target=describe(self.target),
             profile=self.profile.name,
@@ -333,16 +420,34 @@ class Run:
             problems=tuple(self.problems),
             bad_waivers=tuple(bad),
             seal=self._seal,
+            spent=None
+            if self.selection.get("traffic")  # no scenario that was recorded by others says what it costs
+            else spent_document(
+                self.target,
+                exchanges,
+                int(self.selection.get("generate") or 0),
+                int(self.selection.get("samples") or 0),
+            ),
         )
         self.document = document(facts, self.results, exchanges, status)
         if self.request.baseline is not None:
             self.document = held_against(self.document, self.request.baseline)
-            status = int(self.document["exit_status"])
+        if measured.series or (measured.unmeasured and not self.is_part):
+            found = statistics(measured.series)
+            held = held_objectives(() if self.is_part else self.target.objectives, found)
+            self.document = with_measured(self.document, found, held, measured.unmeasured)
+        status = int(self.document["exit_status"])
         write_reports(self.request.report_dir, self.document, exchanges, self.recording_path)
         if self._events is not None:
             self._events.end(self.document)
         self.close()
         return status
+
+    def _taken(self) -> Taken:
+        """The samples for statistics, where some were wanted."""
+        if self._source is None or not self.selection.get("samples"):
+            return Taken()
+        return taken(self._source.result)
 
     def close(self) -> None:
         """Stop whatever still runs; may be called again."""
@@ -377,8 +482,6 @@ class Run:
             else:
                 self._source.wait()
                 self._source.sweep()
-            if self._source.budget.refused:
-                self.problems.append(f"the budget is spent: {self._source.budget.refused}")
             ended_at = round(time.time(), 6)
         if self._journal is not None:
             self._journal.close(ended_at=ended_at, reason=self._why_early(pytest_status))
@@ -390,32 +493,17 @@ class Run:
             return ""
         return self.problems[0] if self.problems else _NOT_RUN[pytest_status]
 
-    def _check_names(self) -> None:
-        """Overrides and gaps of a target file name things that exist.
 
-        Raises:
-            TargetError: One does not, or overrides what can't be overridden.
-        """
-        for name in self.target.overrides:
-            clause = self.contract.clauses.get(name)
-            if clause is None:
-                raise TargetError(
-                    f"[overrides] names {name}, which is no clause; see 'llmapi-conformance clauses list'."
-                )
-            if clause.basis is not Basis.ASSUMED:
-                raise TargetError(
-                    f"[overrides] names {name}, whose basis is {clause.basis}; only assumed clauses can be overridden, "
-                    "a waiver is the way for any other."
-                )
-        known = {operation.id for operation in self.contract.operations}
-        known |= {f"{platform} {operation}" for platform in PLATFORMS for operation in known}
-        for name in self.target.not_offered:
-            surfaces = {clause.surface for clause in self.contract.clauses.values()}
-            if name not in known and name not in self.contract.clauses and name not in surfaces:
-                raise TargetError(
-                    f"[not_offered] names {name}, which is no surface, no clause and no operation id; "
-                    "a platform may stand before an operation id, as in 'general:openai createMessage'."
-                )
+def _budget_ended_before(results: Iterable[ClauseVerdict]) -> str:
+    """Which MUST clauses nothing could show because the budget was spent; empty when there are none."""
+    left: dict[str, str] = {}
+    for one in results:
+        reasons = [check.reason for check in one.checks if check.reason.startswith(BUDGET_SPENT)]
+        if one.level is Level.MUST and not one.examined and reasons:
+            left[one.clause.id] = reasons[0]
+    if not left:
+        return ""
+    return f"{next(iter(left.values()))}; {len(left)} MUST clauses were not judged for that"
 
 
 def _why_waived(results: Iterable[ClauseVerdict]) -> str:
@@ -448,5 +536,7 @@ def prepare(option: Any) -> Run:
             fail_on_warned=bool(option.fail_on_warned),
             generate=option.generate,
             seed=option.generate_seed,
+            samples=option.samples,
+            shard=option.shard,
         )
     )
