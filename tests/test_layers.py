@@ -14,8 +14,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(llmapi_conformance.__file__).parent
-TOP = ("cli", "__main__", "commands", "pytest_plugin", "run", "gating", "cleaning", "replaying", "scenario_fixtures", "fleet")
-FLOORS = (*TOP, "history", "reporting", "measuring", "judging", "passthrough", "sending", "wire", "evidence", "target", "generating", "contract", "reference")
+TOP = (
+    "cli",
+    "__main__",
+    "commands",
+    "pytest_plugin",
+    "run",
+    "gating",
+    "cleaning",
+    "replaying",
+    "scenario_fixtures",
+    "fleet",
+)
+FLOORS = (
+    *TOP,
+    "history",
+    "reporting",
+    "clients",
+    "measuring",
+    "judging",
+    "passthrough",
+    "sending",
+    "wire",
+    "evidence",
+    "target",
+    "generating",
+    "contract",
+    "reference",
+)
 """From the top down; ``tree`` and ``errors`` are the ground that all stand on."""
 GROUND = ("tree", "errors")
 

@@ -13,6 +13,7 @@ from llmapi_conformance.commands import (
     annotate,
     capsules,
     clauses,
+    clients,
     evidence,
     gate,
     merge,
@@ -61,6 +62,7 @@ for command in (
     app.command()(command)
 app.add_typer(clauses.app, name="clauses")
 app.add_typer(record.app, name="record")
+app.add_typer(clients.app, name="clients")
 app.add_typer(history.app, name="history")
 
 

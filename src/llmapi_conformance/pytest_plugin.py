@@ -74,6 +74,12 @@ class Conformance:
     def __init__(self, run: Run) -> None:
         self.run = run
 
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Checks of official clients are for what those sent, and other scenarios sent nothing then."""
+        if collection_path.parent.name != "suites" or not collection_path.is_dir() or self.run.request.clients:
+            return None
+        return (collection_path.name == "clients") is not self.run.of_clients or None
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Let ``-k`` find clause ids, name them in JUnit, and put what looks at every exchange last."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmapi_conformance.clients.case import client_cases
 from llmapi_conformance.errors import ContractError
 from llmapi_conformance.sending.scenario import SCENARIOS, Instance, Scenario
 from llmapi_conformance.tree import tree
@@ -47,7 +48,7 @@ def scenario_fixtures(run: Run) -> ModuleType:
     """A module-like holder with one fixture per scenario, as pytest's plugin manager takes it."""
     load_scenarios(tree())
     holder = ModuleType("llmapi_conformance_scenarios")
-    for scenario in SCENARIOS.values():
+    for scenario in (*SCENARIOS.values(), client_cases(tree() / "specs")):
         setattr(holder, scenario.name, _fixture(run, scenario))
 
     @pytest.fixture(name=EVERY_EXCHANGE)

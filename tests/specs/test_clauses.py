@@ -24,6 +24,7 @@ PREFIXES = {
     "tasks": "TASK",
     "websocket": "WS",
     "aliases": "ALI",
+    "clients": "CLI",
 }
 
 

@@ -110,7 +110,7 @@ def _print_coverage() -> None:
     """Each clause with its checks and faults, and the sums of each surface; fails when a clause has no check."""
     from llmapi_conformance.reporting.coverage import coverage_of
 
-    conformance = Run(Request(report_dir=Path(), target=EMBEDDED))
+    conformance = Run(Request(report_dir=Path(), target=EMBEDDED, clients=True))
     collected = Collected()
     run_pytest(conformance, "", ["--plan"], collected)
     covered = coverage_of(_all_clauses(), collected.clauses)

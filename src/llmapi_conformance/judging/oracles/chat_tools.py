@@ -184,7 +184,8 @@ def every_call_arrives(exchange: Exchange) -> Judgement:
     if not count or not tools or answer is None:
         return
     yield Examined("tool call", count)
-    wanted = [tools[number % len(tools)] for number in range(count)]
+    named = directive(exchange).get("tool")
+    wanted = [named or tools[number % len(tools)] for number in range(count)]
     found = [call.name for call in answer.tool_calls]
     if found != wanted:
         yield Deviation(

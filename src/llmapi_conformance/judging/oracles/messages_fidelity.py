@@ -92,7 +92,8 @@ def every_tool_call_arrives(exchange: Exchange) -> Judgement:
     if message is None or not wanted.isdecimal() or not offered or _FAILING & directive(exchange).keys():
         return
     yield Examined("tool calls", int(wanted))
-    expected = [offered[index % len(offered)] for index in range(int(wanted))]
+    named = directive(exchange).get("tool")
+    expected = [named or offered[index % len(offered)] for index in range(int(wanted))]
     observed = [block.get("name") for block in blocks(message, "tool_use")]
     if observed != expected:
         yield Deviation(f"the calls {', '.join(map(str, expected))}", ", ".join(map(shown, observed)) or "none")

@@ -56,7 +56,8 @@ def every_function_call_arrives(exchange: Exchange) -> Judgement:
     tools = [string(tool.get("name")) for tool in array(sent(exchange), "tools") if isinstance(tool, dict)]
     if not count.isdecimal() or not tools or answer is None:
         return
-    wanted = [tools[number % len(tools)] for number in range(int(count))]
+    named = directive(exchange).get("tool")
+    wanted = [named or tools[number % len(tools)] for number in range(int(count))]
     found = [call.name for call in answer.calls]
     if found != wanted:
         yield Deviation(f"calls of {', '.join(wanted)}", ", ".join(found) or "no call", span_of(exchange, "output"))

@@ -1,0 +1,1 @@
+"""Official clients through a gateway: their environments, what is run of each, and what they told."""

@@ -1,0 +1,91 @@
+"""What a client is asked to do, and what it ought to make of the answer."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+from llmapi_conformance.clients.agents import TOOL_SAID
+from llmapi_conformance.evidence.results import NO_UPSTREAM, ResultStatus
+
+if TYPE_CHECKING:
+    from llmapi_conformance.clients.catalogue import Case, Client
+    from llmapi_conformance.target.target import Target
+
+TEXT: Final = "Hello w\N{LATIN SMALL LETTER O WITH DIAERESIS}rld \N{WAVING HAND SIGN}"
+"""What the upstream says: beyond ASCII and beyond the Basic Multilingual Plane."""
+NUMBER: Final = 7
+"""What it calls a tool with."""
+IMAGE_MODEL: Final = "gpt-image-2"
+DISTURBED: Final = frozenset({"broken_stream"})
+"""Cases in whose answer the upstream fails on purpose."""
+
+_LIVE: Final = "Answer with the one word: yes."
+_ALWAYS: Final = frozenset({"wrong_key", "unknown_model"})
+"""Cases that cost no answer of a model."""
+
+
+def obstacle(client: Client, case: Case, target: Target) -> tuple[ResultStatus, str] | None:
+    """Why a case is not run at a target; ``None`` when it is."""
+    for name in (case.clause, case.surface):
+        if name in target.not_offered:
+            return ResultStatus.NOT_OFFERED, target.not_offered[name]
+    if case.surface not in target.offers:
+        return ResultStatus.NOT_OFFERED, f"the target does not offer the surface {case.surface}"
+    if client.role not in target.roles:
+        return ResultStatus.NOT_OBSERVED, f"no key for role {client.role}"
+    if not target.roles[client.role].models:
+        return ResultStatus.NOT_OBSERVED, f"the target file names no model for role {client.role}"
+    harmless = case.name in _ALWAYS or (not client.agent and case.value in ("text", "models", "model", "true"))
+    if not (target.sandwich or harmless):
+        return ResultStatus.NOT_OBSERVED, NO_UPSTREAM
+    return None
+
+
+def wanted(client: Client, case: Case, target: Target) -> dict[str, Any]:
+    """What the client ought to tell: ``value``, ``some`` (any text), ``holds`` (a list with it), or ``raises``."""
+    if case.raises:
+        return {"raises": case.raises, "status": case.status, "requests": case.requests}
+    model = target.roles[client.role].models[0]
+    text = TOOL_SAID if client.agent else TEXT
+    expected: dict[str, dict[str, Any]] = {
+        "text": {"value": text} if target.sandwich else {"some": "text"},
+        "call_and_text": {"value": {"n": NUMBER, "text": TEXT}},
+        "models": {"holds": model},
+        "model": {"value": model},
+        "picture": {"value": "picture"},
+        "pictures": {"value": ["completed", "picture"]},
+        "true": {"value": True},
+    }
+    return {**expected[case.value], "requests": case.requests}
+
+
+def prompts(target: Target) -> dict[str, str]:
+    """What scripts send: directives where our upstream hears them, else a question that costs a word."""
+    if not target.sandwich:
+        return {"prompt": _LIVE, "png": _picture()}
+    arguments = base64.urlsafe_b64encode(json.dumps({"n": NUMBER}).encode()).decode().rstrip("=")
+    return {
+        "prompt": f"@upstream echo chunks=5\n{TEXT}",
+        "tool_prompt": f"@upstream tool_calls=1 arguments={arguments}",
+        "prompt_429": "@upstream status=429 retry-after=7",
+        "prompt_503": "@upstream status=503",
+        "prompt_slow": "@upstream echo delay=4000ms\nlate",
+        "prompt_error": "@upstream echo chunks=6 error=500 after=3\none two three four five six",
+        "png": _picture(),
+    }
+
+
+def _picture() -> str:
+    """A red square of eight by eight as PNG, in base64."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress((b"\0" + b"\xff\0\0" * 8) * 8)
+    head = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return base64.b64encode(png).decode()
