@@ -175,7 +175,17 @@ def test_a_shard_that_died_is_resumed_and_merged(standing: Standing, tmp_path: P
 
 def test_plain_pytest_sends_a_shard_too(standing: Standing, tmp_path: Path) -> None:
     suites = Path(__file__).parents[2] / "suites"
-    command = [sys.executable, "-m", "pytest", "-q", suites, "--target", standing.target, "-k", "models"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        suites,
+        "--target",
+        standing.target,
+        "-k",
+        "models",
+    ]
     command += ["--shard", "2/2", "--generate", "0", "--report-dir", tmp_path / "run", "-p", "no:schemathesis"]
     subprocess.run(command, check=False, timeout=100, env=standing.environ, capture_output=True, cwd=suites.parent)
     assert verdicts(tmp_path / "run")["selection"]["shard"] == "2/2"
