@@ -29,6 +29,7 @@ from llmapi_conformance.commands.shared import (
     plainly,
 )
 from llmapi_conformance.errors import ContractError, TargetError
+from llmapi_conformance.evidence.results import BUDGET_SPENT
 from llmapi_conformance.evidence.shard import Shard, sent_elsewhere
 from llmapi_conformance.gating import set_up
 from llmapi_conformance.reporting.comparing.baseline import load_baseline
@@ -190,6 +191,8 @@ def conduct(conformance: Run, keyword: str) -> int:
         raise TargetError("; ".join(conformance.problems))
     print_summary(console, conformance.results, conformance.document, _cleanup_command(conformance))
     folder = conformance.request.report_dir
+    if command := _resume_command(conformance):
+        console.print(Text(f"to go on, with the same options: {command}", "yellow"))
     left = [name for name in FILES if (folder / name).exists()]
     console.print(Text(f"{folder}: {', '.join(left)}", "dim"))
     return int(status)
@@ -204,6 +207,15 @@ def _print_shard(shard: Shard, own: Plan, elsewhere: int) -> None:
     if alone and shard.count > 1:
         words = f"{alone} of its scenarios need a key or the gateway to themselves: send it when the others have ended"
         console.print(Text(f"{words}, unless each shard has a gateway of its own", "yellow"))
+
+
+def _resume_command(conformance: Run) -> str:
+    """What goes on with a run that stopped at a limit; nothing can with the reference gateway, which is gone."""
+    request = conformance.request
+    stopped = any(problem.startswith(BUDGET_SPENT) for problem in conformance.problems)
+    if not stopped or request.replay or request.target == EMBEDDED:
+        return ""
+    return f"llmapi-conformance run --target {request.target} --profile {request.profile} --resume {request.report_dir}"
 
 
 def _cleanup_command(conformance: Run) -> str:

@@ -74,18 +74,7 @@ def print_summary(
                 line = Text(f"{one.clause.id} {verdict.value} ", STYLES[verdict])
                 console.print(line.append(printable(one.reason), "default"))
     console.print(_surfaces(results))
-    figures = document["figures"]
-    console.print(
-        f"{figures['requests']} requests, {figures['clauses_judged']} clauses judged, "
-        f"{figures['clauses_per_request']:.2f} clauses per request",
-        style="dim",
-    )
-    if traffic := document["selection"].get("traffic"):
-        console.print(Text(printable(f"{traffic}: clauses that need requests of the suite were not observed"), "dim"))
-    if cases := document["selection"].get("generate"):
-        console.print(
-            f"{cases} generated cases of each operation, drawn from --seed {document['selection']['seed']}", style="dim"
-        )
+    _print_figures(console, document)
     print_tasks(console, document["tasks"], cleanup)
     _print_measured(console, document)
     _print_terms(console, results, document)
@@ -100,6 +89,34 @@ def print_summary(
     if missed := sum(entry["verdict"] == "missed" for entry in document.get("objectives", ())):
         besides += f", {_counted(missed, 'objective')} missed"
     console.print(Text(f"{document['target']['name']}: {headline}{first}{more}{besides}", style))
+
+
+def _print_figures(console: Console, document: dict[str, Any]) -> None:
+    """How much was sent, judged and spent."""
+    figures = document["figures"]
+    console.print(
+        f"{figures['requests']} requests, {figures['clauses_judged']} clauses judged, "
+        f"{figures['clauses_per_request']:.2f} clauses per request",
+        style="dim",
+    )
+    if spent := figures.get("spent"):
+        console.print(Text(_spent(spent), "dim"))
+    if traffic := document["selection"].get("traffic"):
+        console.print(Text(printable(f"{traffic}: clauses that need requests of the suite were not observed"), "dim"))
+    if cases := document["selection"].get("generate"):
+        console.print(
+            f"{cases} generated cases of each operation, drawn from --seed {document['selection']['seed']}", style="dim"
+        )
+
+
+def _spent(spent: dict[str, Any]) -> str:
+    """What a run has spent, in one line; money where every model that was asked has a price."""
+    read, written = spent["input_tokens"], spent["output_tokens"]
+    money = f", {spent['money']['amount']:.4f} {spent['money']['currency']}" if spent["money"] else ""
+    return (
+        f"{read['observed']} tokens in and {written['observed']} out reported "
+        f"(at most {read['declared']} and {written['declared']}){money}"
+    )
 
 
 def _print_measured(console: Console, document: dict[str, Any]) -> None:

@@ -90,17 +90,21 @@ def start_upstream(*, port: int = 0, control_port: int = 0) -> Reference:
     return _started(["--upstream-only", "--no-strict", *ports], {}, "upstream")
 
 
-def _started(options: list[str], environment: dict[str, str], what: str) -> Reference:
-    command = [sys.executable, "-m", "llmapi_conformance.reference", "--until-stdin-closes", *options]
+def launch(options: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Start the process of the reference, with these variables of the environment beside ours."""
     # A session of its own: Ctrl-C in the terminal is for us, and we still need it to end its tasks.
-    process = subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
-        command,
+    return subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
+        [sys.executable, "-m", "llmapi_conformance.reference", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, **environment},
         text=True,
         start_new_session=True,
     )
+
+
+def _started(options: list[str], environment: dict[str, str], what: str) -> Reference:
+    process = launch(["--until-stdin-closes", *options], environment)
     reference = Reference(process, {})
     line = _first_line(process)
     if not line:
@@ -128,6 +132,7 @@ def embedded_target(announcement: dict[str, Any]) -> tuple[Target, Keyring]:
         body_limit=announcement.get("body_limit", 0),
         upstream_control=announcement["upstream_control_url"],
         gateway_control=announcement["control_url"],
+        wrong_key_pause=0.0,  # nobody is locked out there
     )
     return target, Keyring(keys)
 

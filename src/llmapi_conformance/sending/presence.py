@@ -23,18 +23,28 @@ if TYPE_CHECKING:
 SILENCES: Final = 4
 """Requests in a row without an answer after which the gateway is looked at."""
 _PAUSES: Final = (0.0, 1.0, 2.0)
+_PATIENT: Final = (*_PAUSES, 5.0, 10.0, 15.0)
 """Seconds before each look: a gateway that is started anew may need some."""
 
 
 class Presence:
     """Looks at the gateway; its requests are no part of any budget."""
 
-    def __init__(self, target: Target, keyring: Keyring, http: HttpSender, keep: Callable[[Exchange], object]) -> None:
-        """Prepare; the sender is open, and each look is given to ``keep``."""
+    def __init__(
+        self,
+        target: Target,
+        keyring: Keyring,
+        http: HttpSender,
+        keep: Callable[[Exchange], object],
+        *,
+        patient: bool = False,
+    ) -> None:
+        """Prepare; the sender is open, each look is given to ``keep``, and who is patient looks for half a minute."""
         self._target = target
         self._keyring = keyring
         self._http = http
         self._keep = keep
+        self._pauses = _PATIENT if patient else _PAUSES
         self._silences = 0
         self._looks = 0
         self._seen = asyncio.Event()
@@ -63,7 +73,7 @@ class Presence:
             return
         self._seen.clear()
         try:
-            for pause in _PAUSES:
+            for pause in self._pauses:
                 await asyncio.sleep(pause)
                 look = await self._look(redactor)
                 if look.answered:

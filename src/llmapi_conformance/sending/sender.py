@@ -114,7 +114,7 @@ class Sender:
         self._http = await HttpSender(self.target.base_url, concurrency=concurrency, ca_file=ca_file).__aenter__()
         self._controls = Controls()
         self._generator = Generator()
-        self._presence = Presence(self.target, self._setting.keyring, self._http, self.keep)
+        self._presence = Presence(self.target, self._setting.keyring, self._http, self.keep, patient=self.probing)
 
     async def preflight(self) -> None:
         """See that the target answers and accepts a key.

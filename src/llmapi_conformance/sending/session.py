@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Expect = Literal["success", "refusal", "any"]
 _TRANSIENT = {"success": frozenset({429, 502, 503, 504}), "refusal": frozenset({429}), "any": frozenset[int]()}
-_NOT_NOW = frozenset({429, 502, 503, 504, 529})
+NOT_NOW = frozenset({429, 502, 503, 504, 529})
 """What says in a probe that the gateway, or its upstream, can't answer just now; 529 is Anthropic's "overloaded"."""
 _TRY_AGAIN_LATER = 1013  # registered with IANA for WebSocket close codes
 _UNSET: Any = object()
@@ -414,7 +414,7 @@ class Session:
 
     async def _again(self, attempt: int, exchange: Exchange, expect: Expect) -> bool:
         """Whether to send once more, since the answer says nothing; the pause before that is over then."""
-        reason = _transient(exchange, _NOT_NOW if self._gateway.probing else _TRANSIENT[expect])
+        reason = _transient(exchange, NOT_NOW if self._gateway.probing else _TRANSIENT[expect])
         if reason and not await self._gateway.pause_before_retry(self._instance, attempt, exchange):
             raise ScenarioStopped(ResultStatus.INCONCLUSIVE, f"{reason} (attempt {attempt})")
         return bool(reason)

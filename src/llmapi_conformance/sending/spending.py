@@ -176,9 +176,7 @@ def spent(target: Target, exchanges: Iterable[Exchange], cases: int = 0, samples
     return total
 
 
-def spent_document(
-    target: Target, exchanges: Iterable[Exchange], cases: int = 0, samples: int = 0
-) -> dict[str, Any]:
+def spent_document(target: Target, exchanges: Iterable[Exchange], cases: int = 0, samples: int = 0) -> dict[str, Any]:
     """What a run has spent, as it stands in ``verdicts.json``; see ``spent``."""
     return spent(target, exchanges, cases, samples).document(target.prices.currency)
 

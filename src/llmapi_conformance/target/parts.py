@@ -219,8 +219,8 @@ class SetupPart(Part):
     """What prepares the target."""
 
     command: list[str]
-    """A command and its arguments, run in the folder of the target file before ``run`` and ``gate`` read the keys: it may
-    make them and write them into key files."""
+    """A command and its arguments, run in the folder of the target file before ``run`` and ``gate`` read the keys: it
+    may make them and write them into key files."""
 
 
 class TargetPart(Part):
