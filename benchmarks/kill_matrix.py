@@ -1,6 +1,6 @@
 """The kill matrix: every fault of the reference gateway against the whole suite.
 
-    python benchmarks/kill_matrix.py [FAULT ...] [--out FILE] [--jobs N]
+    python -m benchmarks.kill_matrix [FAULT ...] [--out FILE] [--jobs N]
 
 A fault counts as killed when the run has a finding (failed or warned) on a clause that the fault lists. Localisation
 is the share of all findings that are on listed clauses. The conforming gateway is run first: whatever it is accused of
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from llmapi_conformance.reference.faults import FAULTS
+from tests.kill.suite import run_suite
 
 FOUND = ("failed", "warned")
 RUN_DEADLINE = 240.0
@@ -28,22 +28,14 @@ RUN_DEADLINE = 240.0
 def run_with(fault: str) -> dict[str, Any]:
     """Run the suite with a fault (none when empty) and return what ``verdicts.json`` says."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "llmapi_conformance", "run", "--report-dir", folder]
         started = time.monotonic()
-        done = subprocess.run(  # noqa: S603 - our own module, our own interpreter
-            [*command, *(["--fault", fault] if fault else [])],
-            capture_output=True,
-            text=True,
-            timeout=RUN_DEADLINE,
-            check=False,
-        )
         try:
-            document = json.loads((Path(folder) / "verdicts.json").read_text("utf-8"))
-        except OSError:
-            sys.exit(f"{fault or 'no fault'}: the run left no verdicts: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+            status, document = run_suite(Path(folder), *(["--fault", fault] if fault else []), deadline=RUN_DEADLINE)
+        except (AssertionError, TimeoutError) as error:
+            sys.exit(f"{fault or 'no fault'}: {error}")
     return {
         "fault": fault,
-        "exit_status": done.returncode,
+        "exit_status": status,
         "seconds": round(time.monotonic() - started, 1),
         "requests": document["figures"]["requests"],
         "found": sorted(one["id"] for one in document["clauses"] if one["verdict"] in FOUND),

@@ -1,4 +1,4 @@
-"""Runs the suite as a user does: the command line tool in a process of its own."""
+"""Runs the suite as a user does: the command line tool in a process of its own, forked or started anew."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
+
+from tests.kill.forking import forked_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,14 +17,26 @@ RUN_DEADLINE = 180.0
 """Seconds that one run may take on a busy machine."""
 
 
-def run_suite(report_dir: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+def run_suite(report_dir: Path, *arguments: str, deadline: float = RUN_DEADLINE) -> tuple[int, dict[str, Any]]:
     """Run the suite against the embedded reference gateway; the exit status and what ``verdicts.json`` says."""
+    output = report_dir / "output.txt"
+    arguments = ("run", "--report-dir", str(report_dir), *arguments)
+    status = forked_run(arguments, output, deadline)
+    return status, _document(report_dir, f"{' '.join(arguments)}:\n{output.read_text('utf-8', 'replace')}")
+
+
+def run_anew(report_dir: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """As ``run_suite``, by a fresh interpreter from its first import on."""
     command = [sys.executable, "-m", "llmapi_conformance", "run", "--report-dir", str(report_dir), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_DEADLINE, check=False)
+    return done.returncode, _document(report_dir, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}")
+
+
+def _document(report_dir: Path, said: str) -> dict[str, Any]:
     path = report_dir / "verdicts.json"
-    assert path.exists(), f"{' '.join(command)} left no verdicts:\n{done.stdout}\n{done.stderr}"
+    assert path.exists(), f"no verdicts were left by {said}"
     document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return done.returncode, document
+    return document
 
 
 def found(document: dict[str, Any]) -> set[str]:
