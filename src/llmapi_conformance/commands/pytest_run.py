@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -34,7 +35,11 @@ def run_pytest(conformance: Run, keyword: str, more: list[str], *plugins: object
         str(root / "suites"),
     ]
     sys.dont_write_bytecode = sys.dont_write_bytecode or not _writable(root)
-    return int(pytest.main(arguments, plugins=[pytest_plugin, _Given(conformance), *plugins]))
+    gc.freeze()  # what was imported and loaded stays: no collection need walk it
+    try:
+        return int(pytest.main(arguments, plugins=[pytest_plugin, _Given(conformance), *plugins]))
+    finally:
+        gc.unfreeze()
 
 
 def _writable(folder: Path) -> bool:

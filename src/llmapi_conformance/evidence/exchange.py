@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from llmapi_conformance.evidence.nesting import is_too_deep
+from llmapi_conformance.evidence.nesting import is_text_too_deep
 from llmapi_conformance.evidence.sse import EventStream, parse_event_stream
 from llmapi_conformance.evidence.unpacking import plain_body
 
@@ -133,10 +133,11 @@ def decode_json(data: bytes) -> Any:
     it (section 8.1). What is nested deeper than any protocol asks for is not taken for JSON either (section 9).
     """
     try:
-        value = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        text = data.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return NOT_JSON
-    return NOT_JSON if is_too_deep(value) else value
+    return NOT_JSON if is_text_too_deep(text, value) else value
 
 
 def _refuse_constant(text: str) -> None:

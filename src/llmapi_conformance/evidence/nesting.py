@@ -8,6 +8,11 @@ DEEPEST: Final = 200
 """Arrays and objects within each other: more than any protocol has, and what every function over JSON can walk."""
 
 
+def is_text_too_deep(text: str, value: Any) -> bool:
+    """As ``is_too_deep``, told the value's text, too: where it has few brackets the value need not be walked."""
+    return text.count("{") + text.count("[") > DEEPEST and is_too_deep(value)
+
+
 def is_too_deep(value: Any) -> bool:
     """Whether a JSON value is nested deeper than ``DEEPEST`` (RFC 8259 section 9 allows such a limit)."""
     level = [value]

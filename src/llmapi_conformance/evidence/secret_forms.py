@@ -90,7 +90,7 @@ class Finder:
 class _Search:
     """One expression for many forms."""
 
-    __slots__ = ("_begun", "_forms", "_pattern")
+    __slots__ = ("_begun", "_forms", "_pattern", "_shortest")
 
     def __init__(self, forms: Iterable[Form]) -> None:
         root = _Node()
@@ -102,8 +102,11 @@ class _Search:
         self._forms: list[Form] = []
         self._pattern = re.compile(_pattern(root, self._forms))
         self._begun: re.Pattern[bytes] | None = None
+        self._shortest = min((len(form.tokens) for form in self._forms), default=0)
 
     def spans(self, data: bytes) -> Iterator[tuple[int, int, bytes]]:
+        if len(data) < self._shortest:  # each token takes a byte at least; most headers are shorter than any secret
+            return
         for match in self._pattern.finditer(data):
             form = self._forms[(match.lastindex or 1) - 1]
             start, end = match.span()

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llmapi_conformance.evidence.nesting import is_too_deep
+from llmapi_conformance.evidence.nesting import is_text_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,7 +53,7 @@ class ServerSentEvent:
             value = json.loads(self.data)
         except (ValueError, RecursionError):
             return {}
-        return value if isinstance(value, dict) and not is_too_deep(value) else {}
+        return value if isinstance(value, dict) and not is_text_too_deep(self.data, value) else {}
 
 
 @dataclass(frozen=True, slots=True)
