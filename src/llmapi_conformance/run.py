@@ -374,7 +374,8 @@ class Run:
     def _circumstances(self) -> Circumstances:
         """What the conditions of waivers speak of."""
         day = datetime.fromtimestamp(self.started_at, UTC).date()
-        return Circumstances(day, self.profile.name, self.target.version, self.is_whole)
+        whole = self.is_whole and not self.of_clients
+        return Circumstances(day, self.profile.name, self.target.version, whole)
 
     def _waived(self, results: list[ClauseVerdict]) -> list[ClauseVerdict]:
         if not self.target.waivers:
@@ -394,13 +395,16 @@ class Run:
         """Judge, write the reports, and return the exit status (DESIGN section 3)."""
         ended_at = self._end_recording(pytest_status)
         exchanges = self._all_exchanges()
-        active = [one for one in self.contract.clauses.values() if one.surface != CLIENTS or self.of_clients]
-        self.results = self._waived(verdicts(active, self._checks, self.terms))
+        clauses = self.contract.clauses
+        left_out = {name for name, one in clauses.items() if one.surface == CLIENTS and not self.of_clients}
+        owed = [one for name, one in clauses.items() if name not in left_out]
+        self.results = self._waived(verdicts(owed, self._checks, self.terms))
         measured = self._taken()
         self.problems.extend(measured.errors)
         if reason := _budget_ended_before(self.results):
             self.problems.append(reason)
-        bad = bad_waivers(self.results, self.target.waivers, self._circumstances, self.contract.clauses, self.terms)
+        waivers = [one for one in self.target.waivers if one.clause not in left_out]
+        bad = bad_waivers(self.results, waivers, self._circumstances, clauses, self.terms)
         if not self.problems and pytest_status in _NOT_RUN:
             self.problems.append(_NOT_RUN[pytest_status])
         # A selection may hold nothing but refusals; a whole run without any success says nothing about the gateway.
