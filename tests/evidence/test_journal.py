@@ -54,7 +54,7 @@ def test_a_journal_opens_with_what_is_run_and_closes_with_what_there_is(path: Pa
         writing.write_result("hello", "a-b", "done", value=[exchange()])
     opening, _, result, closing = lines(path)
     assert opening["record"] == "open"
-    assert opening["version"] == "1.5"
+    assert opening["version"] == "1.6"
     assert {name: opening[name] for name in OPENING} == OPENING
     assert result["value"] == [{"$exchange": "hello[a-b]#1"}]
     assert result["exchanges"] == ["hello[a-b]#1"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmapi_conformance.evidence.exchange import Ending, Exchange
+from llmapi_conformance.evidence.exchange import Ending, Exchange, Stall
 from llmapi_conformance.judging.gemini_answer import pieces_of
 from llmapi_conformance.judging.oracles import gemini_errors, gemini_stream
 from tests.judging.build import JSON_HEADERS
@@ -165,6 +165,8 @@ def test_an_array_that_comes_at_once_every_time_is_told() -> None:
     assert judged(oracle, [paced], [0.3]) == (1, [])
     assert judged(oracle, [at_once, paced], [0.3, 0.3]) == (2, [])
     assert len(judged(oracle, [at_once, at_once], [0.3, 0.9])[1]) == 1
+    stalled = replace(at_once, stalls=(Stall(0.0, 9.0),))
+    assert judged(oracle, [stalled], [0.3]) == (0, [])
 
 
 ANTHROPIC: dict[str, Any] = {"type": "error", "error": {"type": "authentication_error", "message": "Invalid API key"}}

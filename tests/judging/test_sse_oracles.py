@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from llmapi_conformance.evidence.exchange import Ending, Exchange
+from llmapi_conformance.evidence.exchange import Ending, Exchange, Stall
 from llmapi_conformance.judging.oracle import ORACLES, Deviation, Examined, Oracle
 from llmapi_conformance.judging.oracles import sse as oracles
 from tests.judging.build import JSON_HEADERS, exchange, sse
@@ -154,6 +155,14 @@ def test_a_stream_that_was_held_back_arrives_at_once() -> None:
 def test_a_stream_that_a_stall_pushed_together_once_is_progressive() -> None:
     assert judged(oracles.a_paced_stream_arrives_as_it_is_made, [HELD, EVEN], [0.72, 0.72]) == (2, [])
     assert judged(oracles.a_stream_arrives_in_pieces, [HELD, EVEN]) == (2, [])
+
+
+def test_a_stream_that_a_stall_of_ours_pushed_together_is_not_judged_by_pace() -> None:
+    stalled = replace(HELD, stalls=(Stall(0.1, 0.9),))
+    assert judged(oracles.a_paced_stream_arrives_as_it_is_made, [stalled], [0.72]) == (0, [])
+    assert judged(oracles.a_stream_arrives_in_pieces, [stalled]) == (0, [])
+    assert len(judged(oracles.a_paced_stream_arrives_as_it_is_made, [HELD, stalled], [0.72, 0.72])[1]) == 1
+    assert len(judged(oracles.a_stream_arrives_in_pieces, [HELD, stalled])[1]) == 1
 
 
 def test_a_stream_with_a_head_start_and_a_flush_is_not_paced() -> None:

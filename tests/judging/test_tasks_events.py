@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmapi_conformance.evidence.exchange import Ending
+from llmapi_conformance.evidence.exchange import Ending, Stall
 from llmapi_conformance.judging.oracle import ORACLES, Deviation, Oracle
 from llmapi_conformance.judging.oracles import sse  # noqa: F401 - registers the rules of framing
 from llmapi_conformance.judging.oracles import tasks_events as oracles
@@ -370,6 +370,13 @@ def test_a_heartbeat_comes_about_as_often_as_promised() -> None:
 )
 def test_a_heartbeat_that_is_missing_is_a_deviation(made: Exchange) -> None:
     assert judged(heard.a_heartbeat_keeps_coming, made, 15.0)[1]
+
+
+def test_what_was_seen_late_since_we_stood_still_is_not_judged_by_time() -> None:
+    late = listener((20, task()), (60, HEARTBEAT), left=62)
+    assert judged(heard.a_heartbeat_keeps_coming, late, 15.0) != (0, [])
+    stalled = replace(late, stalls=(Stall(25.0, 59.0),))
+    assert judged(heard.a_heartbeat_keeps_coming, stalled, 15.0) == (0, [])
 
 
 def test_two_streams_bring_the_same() -> None:

@@ -239,5 +239,5 @@ def test_nothing_is_overwritten(shards: list[Path], tmp_path: Path) -> None:
 def test_the_merged_opening_is_of_the_present_format(shards: list[Path], tmp_path: Path) -> None:
     merged(tmp_path, *shards)
     opening = json.loads((tmp_path / "merged.jsonl").read_bytes().splitlines()[0])
-    assert opening["version"] == "1.5"
+    assert opening["version"] == "1.6"
     assert len(opening["merged"]) == 3

@@ -18,6 +18,7 @@ from llmapi_conformance.evidence.exchange import (
     Headers,
     Request,
     Response,
+    Stall,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def digest_of(record: Mapping[str, Any]) -> str:
 
 
 def encode_exchange(exchange: Exchange) -> dict[str, Any]:
-    """An exchange as JSON; times in seconds, rounded to the microsecond. Only a WebSocket has ``frames``."""
+    """An exchange as JSON; times in seconds, to microseconds. Only a WebSocket has ``frames``, few have ``stalls``."""
     request = exchange.request
     record = {
         "id": exchange.id,
@@ -79,6 +80,8 @@ def encode_exchange(exchange: Exchange) -> dict[str, Any]:
     }
     if exchange.mode == "websocket":
         record["frames"] = [_encode_frame(frame) for frame in exchange.frames]
+    if exchange.stalls:
+        record["stalls"] = [[round(stall.begin, 6), round(stall.end, 6)] for stall in exchange.stalls]
     return record
 
 
@@ -136,6 +139,7 @@ def decode_exchange(record: Mapping[str, Any]) -> Exchange:
         label=_text(record["label"]),
         disturbed=record["disturbed"] is True,
         frames=tuple(_decode_frame(frame) for frame in record.get("frames", ())),
+        stalls=tuple(Stall(float(begin), float(end)) for begin, end in record.get("stalls", ())),
     )
 
 

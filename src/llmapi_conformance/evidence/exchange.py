@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -212,6 +213,18 @@ class Close(NamedTuple):
     by: Literal["gateway", "client"]
 
 
+class Stall(NamedTuple):
+    """A time in which our own process did not get to run, so that what arrived then was seen at its end.
+
+    Attributes:
+        begin: Seconds after the request was sent.
+        end: The same.
+    """
+
+    begin: float
+    end: float
+
+
 @dataclass(frozen=True)  # no slots: the parsed views are cached on the instance
 class Exchange:
     """One request and what came of it.
@@ -233,6 +246,7 @@ class Exchange:
         label: A word that tells this exchange from its neighbours in a report.
         disturbed: Whether the scenario made the upstream fail in the midst of this answer, so that it may end early.
         frames: Of a WebSocket, both ways, in order.
+        stalls: When we ourselves stood still while it was under way, in order.
     """
 
     scenario: str
@@ -249,6 +263,7 @@ class Exchange:
     label: str = field(default="", kw_only=True)
     disturbed: bool = field(default=False, kw_only=True)
     frames: tuple[Frame, ...] = field(default=(), kw_only=True)
+    stalls: tuple[Stall, ...] = field(default=(), kw_only=True)
 
     @property
     def id(self) -> str:
@@ -256,6 +271,10 @@ class Exchange:
         parameters = f"[{self.parameters}]" if self.parameters else ""
         attempt = f".{self.attempt}" if self.attempt > 1 else ""
         return f"{self.scenario}{parameters}#{self.step}{attempt}"
+
+    def stalled(self, begin: float = 0.0, end: float = math.inf) -> bool:
+        """Whether we stood still between two times (seconds after the request was sent): they tell nothing then."""
+        return any(stall.begin < end and begin <= stall.end for stall in self.stalls)
 
     @property
     def of_our_upstream(self) -> bool:

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 FORMAT: Final = "llmapi-conformance-recording"
 """Names the kind of file in its first record."""
 
-VERSION: Final = "1.5"
+VERSION: Final = "1.6"
 """Major and minor version of the format; a reader refuses another major one.
 
 1.2 brought the ending ``left``; 1.3 the chain: each record has its line and the digest of the record before it;
-1.4 ``resumes``, which names the recording of the run's first part; 1.5 ``merged``, which names those of its shards.
+1.4 ``resumes``, which names the recording of the run's first part; 1.5 ``merged``, which names those of its shards; 1.6
+``stalls`` of an exchange.
 """
 
 Status = Literal["done", "inconclusive", "not_observed", "not_offered", "error"]

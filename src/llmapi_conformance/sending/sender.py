@@ -29,6 +29,7 @@ from llmapi_conformance.sending.socket_session import SocketSession
 from llmapi_conformance.sending.spending import charge_of, settled
 from llmapi_conformance.sending.sweeping import Sweep
 from llmapi_conformance.sending.usage import may_be_charged
+from llmapi_conformance.sending.watch import Watch
 from llmapi_conformance.target.secrets import secrets_of
 from llmapi_conformance.wire.capture import captured_response
 from llmapi_conformance.wire.http import HttpSender
@@ -113,6 +114,8 @@ class Sender:
         ca_file = Path(self.target.ca_file) if self.target.ca_file else None
         self._http = await HttpSender(self.target.base_url, concurrency=concurrency, ca_file=ca_file).__aenter__()
         self._controls = Controls()
+        self._watch = Watch()
+        self._watch.start()
         self._generator = Generator()
         self._presence = Presence(self.target, self._setting.keyring, self._http, self.keep, patient=self.probing)
 
@@ -153,6 +156,7 @@ class Sender:
         await self._generator.stop()
         await self._http.__aexit__()
         await self._controls.close()
+        await self._watch.stop()
 
     @asynccontextmanager
     async def scenario(self, instance: Instance) -> AsyncIterator[None]:
@@ -288,6 +292,7 @@ class Sender:
         while exchange.id in self._ids:
             exchange = replace(exchange, attempt=exchange.attempt + 1)
         self._ids.add(exchange.id)
+        exchange = self._watch.marked(exchange)
         self._journal.write_exchange(exchange)
         self.exchanges.append(exchange)
         self._sent_by.setdefault((exchange.scenario, exchange.parameters), []).append(exchange)

@@ -262,10 +262,14 @@ def the_array_is_written_as_the_pieces_come(answers: Sequence[Exchange], paced: 
     ]
     if not judged:
         return
-    yield Examined("paced array", len(judged))
     if any(comes_bit_by_bit(answer, seconds) for answer, seconds in judged):
+        yield Examined("paced array", len(judged))
         return
-    answer, seconds = judged[-1]
+    undisturbed = [one for one in judged if not one[0].stalled()]
+    if not undisturbed:
+        return
+    yield Examined("paced array", len(undisturbed))
+    answer, seconds = undisturbed[-1]
     instants, spread = _arrival(answer)
     yield Deviation(
         f"pieces spread over about {seconds:.1f} s, as the upstream made them",

@@ -295,8 +295,10 @@ def the_response_ends_soon_after_message_stop(exchange: Exchange) -> Judgement:
     stops = events_of(exchange.events, "message_stop")
     if not stops or exchange.response is None or exchange.response.ending == "aborted":
         return
-    yield Examined("end of the response")
     waited = exchange.response.ended_at - stops[-1][0].at
+    if waited > CLOSING_TIME and exchange.stalled(stops[-1][0].at, exchange.response.ended_at):
+        return
+    yield Examined("end of the response")
     if waited > CLOSING_TIME:
         yield Deviation(
             f"the end of the response within {CLOSING_TIME:g} s of message_stop", f"it stayed open for {waited:.1f} s"

@@ -164,10 +164,14 @@ def a_paced_stream_arrives_as_it_is_made(answers: Sequence[Exchange], paced: Seq
     judged = [(seen, seconds, answer) for seen, seconds, answer in shown if seen is not None and seen.events >= 3]
     if not judged:
         return
-    yield Examined("paced stream", len(judged))
     if any(seen.instants >= 3 and seen.spread >= 0.4 * seconds for seen, seconds, _ in judged):
+        yield Examined("paced stream", len(judged))
         return
-    seen, seconds, answer = judged[-1]
+    undisturbed = [one for one in judged if not one[2].stalled()]
+    if not undisturbed:
+        return
+    yield Examined("paced stream", len(undisturbed))
+    seen, seconds, answer = undisturbed[-1]
     yield Deviation(
         f"events spread over about {seconds:.2f} s, as the upstream made them",
         f"{seen.events} events at {seen.instants} distinct times within {seen.spread:.3f} s",
@@ -182,10 +186,14 @@ def a_stream_arrives_in_pieces(answers: Sequence[Exchange]) -> Judgement:
     judged = [(seen, answer) for seen, answer in shown if seen is not None and seen.events >= _LONGER]
     if not judged:
         return
-    yield Examined("longer stream", len(judged))
     if any(seen.instants >= 3 for seen, _ in judged):
+        yield Examined("longer stream", len(judged))
         return
-    seen, answer = judged[-1]
+    undisturbed = [one for one in judged if not one[1].stalled()]
+    if not undisturbed:
+        return
+    yield Examined("longer stream", len(undisturbed))
+    seen, answer = undisturbed[-1]
     yield Deviation(
         "events at three distinct times at least", f"{seen.events} events at {seen.instants}", exchange=answer
     )

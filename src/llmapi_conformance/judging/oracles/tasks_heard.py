@@ -101,11 +101,12 @@ def each_change_of_a_task_is_told(
         sights = heard_view(listener, task_id)
         if not sights:
             continue
-        yield Examined("creation of a task")
         late = sights[0].at - answered_at(one)
-        if late > GRACE:
-            found = f"nothing for {late:.1f} s, then {shown(sights[0].status)}"
-            yield Deviation(f"an event when task {shown(task_id)} was created", found, sights[0].span, listener)
+        if not (late > GRACE and _stalled(listener, answered_at(one), sights[0].at)):
+            yield Examined("creation of a task")
+            if late > GRACE:
+                found = f"nothing for {late:.1f} s, then {shown(sights[0].status)}"
+                yield Deviation(f"an event when task {shown(task_id)} was created", found, sights[0].span, listener)
         yield from _start(listener, task_id, sights, answers, ran=task_id in began)
         yield from _end(listener, task_id, sights, answers)
 
@@ -126,13 +127,15 @@ def a_heartbeat_keeps_coming(listener: Exchange, every: float) -> Judgement:
     opened = opened_at(listener) - listener.started_at
     last, place = opened, 0
     for at, start in sorted(signs, key=lambda one: one[1]):
-        if start in beats:
-            yield Examined("pause before a heartbeat")
-        if at - last > longest:
-            found = f"nothing for {at - last:.1f} s"
-            yield Deviation(f"': {wanted}' within {longest:g} s", found, (place, start + 1), listener)
+        late = at - last > longest
+        if not (late and listener.stalled(last, at)):
+            if start in beats:
+                yield Examined("pause before a heartbeat")
+            if late:
+                found = f"nothing for {at - last:.1f} s"
+                yield Deviation(f"': {wanted}' within {longest:g} s", found, (place, start + 1), listener)
         last, place = at, start
-    if (rest := opened + seconds_open(listener) - last) > longest:
+    if (rest := opened + seconds_open(listener) - last) > longest and not listener.stalled(last):
         yield Examined("pause without a heartbeat")
         others = sorted({shown(f":{one.text}", 40) for one in listener.events.comments} - {shown(f": {wanted}")})
         found = f"none in the last {rest:.1f} s" + (f", but comments {', '.join(others[:3])}" if others else "")
@@ -189,11 +192,14 @@ def _snapshots(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
         number = heard.get(task_id)
         if number is None and not was_open(listener, opened_at(listener), AT_ONCE):
             continue
+        late = 0.0 if number is None else sights[number].at - opened_at(listener)
+        if late > AT_ONCE and _stalled(listener, opened_at(listener), opened_at(listener) + late):
+            continue
         yield Examined("task that was active when the stream began")
         wanted = f"a snapshot of task {shown(task_id)} at once"
         if number is None:
             yield Deviation(wanted, f"{_events_in_words(listener)}, none of that task", None, listener)
-        elif (late := sights[number].at - opened_at(listener)) > AT_ONCE:
+        elif late > AT_ONCE:
             found = f"first heard of after {late:.1f} s, as {shown(sights[number].status)}"
             yield Deviation(wanted, found, sights[number].span, listener)
         elif number > ahead:
@@ -201,6 +207,11 @@ def _snapshots(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
             yield Deviation(
                 f"a snapshot of task {shown(task_id)} before anything else", found, sights[ahead].span, listener
             )
+
+
+def _stalled(listener: Exchange, begin: float, end: float) -> bool:
+    """Whether we ourselves stood still between two Unix times (seconds), so that what came was seen late."""
+    return listener.stalled(begin - listener.started_at, end - listener.started_at)
 
 
 def _nothing_finished(listener: Exchange, answers: Sequence[Exchange]) -> Judgement:
