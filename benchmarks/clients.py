@@ -21,7 +21,7 @@ from llmapi_conformance.clients.environments import default_home
 from llmapi_conformance.evidence.recording import read_recording
 from llmapi_conformance.reference.faults import FAULTS
 from llmapi_conformance.reporting.clients import case_rows
-from llmapi_conformance.reporting.markdown import table
+from llmapi_conformance.reporting.markdown import cell, table
 from llmapi_conformance.tree import tree
 
 BREAKING: Final = ("S03=anthropic-python", "R29=openai-python", "Y05=google-genai")
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=default_home(), help="where the clients' environments lie")
     given = parser.parse_args()
     for title, pairs in (("broken", BREAKING), ("swallowed", SWALLOWED)) if not given.pairs else (("", given.pairs),):
-        heads = ("fault", "client", "what it made of it", "clauses of the protocol that say so", "seconds")
+        heads = ("fault", "clients", "cases broken", "what they met", "clauses of the protocol broken", "seconds")
         rows = [_tried(pair, given.home) for pair in pairs]
         print(f"\n{title}\n\n{table(heads, rows)}")
 
@@ -57,16 +57,17 @@ def _tried(pair: str, home: Path) -> tuple[str, ...]:
         seconds = time.monotonic() - begun
         verdicts = Path(folder) / "verdicts.json"
         if not verdicts.exists():
-            return fault, client, f"no run: {done.stderr.strip()[-200:]}", "", f"{seconds:.0f}"
+            return fault, client, "no run", cell(done.stderr.strip()[-200:]), "", f"{seconds:.0f}"
         said = json.loads(verdicts.read_text("utf-8"))["clauses"]
         rows = case_rows(read_recording(Path(folder) / "recording.jsonl"), load_clients(tree() / "specs"))
     broken = [one for one in rows if one.state == "broken"]
     clauses = [one["id"] for one in said if one["verdict"] in _BROKEN and one["surface"] != "clients"]
-    made = "; ".join(f"{one.client} {one.case}: {one.words[:160]}" for one in broken[:3])
+    words = "; ".join(dict.fromkeys(one.words[:100] for one in broken)) or "nothing"
     return (
         f"{fault}: {FAULTS[fault].summary}",
-        client,
-        made + (f"; and {len(broken) - 3} more" if len(broken) > 3 else "") if made else "works",
+        ", ".join(dict.fromkeys(one.client for one in rows)),
+        f"{len(broken)} of {len(rows)}",
+        cell(words),
         ", ".join(clauses) or "none",
         f"{seconds:.0f}",
     )

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,7 +14,7 @@ from llmapi_conformance.clients.accumulating import Played, play, playable, text
 from llmapi_conformance.clients.catalogue import Client
 from llmapi_conformance.clients.environments import folder_of
 from llmapi_conformance.evidence.exchange import Ending
-from llmapi_conformance.reporting.clients import played_document, played_lines, played_markdown
+from llmapi_conformance.reporting.clients import played_document, played_lines, played_markdown, with_played
 from llmapi_conformance.tree import tree
 from tests.judging.build import exchange
 
@@ -44,7 +44,7 @@ CLIENT = Client("anthropic-python", "0.0", "pypi", "some", "general:anthropic", 
 
 def stream(text: str, *, step: int = 1, stops: bool = True, last: str = "") -> Exchange:
     message = {"id": "msg_1", "type": "message", "role": "assistant", "content": [], "usage": {"input_tokens": 1}}
-    events = [
+    events: list[tuple[str, dict[str, Any]]] = [
         ("message_start", {"type": "message_start", "message": message}),
         ("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}}),
         *(("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": one}}) for one in text),
@@ -123,3 +123,12 @@ def test_a_client_that_swallows_what_a_clause_tells_stands_beside_the_clause() -
         "a#2: anthropic-python-0.0 raised LookupError: x; no clause is broken there",
     ]
     assert "| anthropic-python-0.0 | 2 | 1 | 0 | 0 | 1 |" in played_markdown(told)
+
+
+def test_a_summary_holds_the_table_once_however_often_it_is_made() -> None:
+    one = Played("anthropic-python-0.0", "a#1", "worked")
+    once = with_played("# Summary\n\nAll passed.\n", [one])
+    again = with_played(once, [one, replace(one, exchange="a#2")])
+    assert once.startswith("# Summary\n\nAll passed.\n\n## Recorded streams")
+    assert again.count("## Recorded streams") == 1
+    assert "| anthropic-python-0.0 | 2 |" in again

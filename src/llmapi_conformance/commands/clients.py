@@ -210,14 +210,20 @@ def clients_replay(
 ) -> None:
     """Ask what clients would have made of the recorded streams: each is played to a client's own accumulator.
 
-    Nothing is sent anywhere. Writes clients-replay.json and clients-replay.md; what they say is INFO and stands beside
-    the verdicts of the run, which are read from verdicts.json in the same folder where there is one.
+    Nothing is sent anywhere. Writes clients-replay.json and clients-replay.md, and a table into summary.md where there
+    is one. What they say is INFO and stands beside the verdicts of the run, read from verdicts.json where it is there.
     """
     import json
 
     from llmapi_conformance.clients.accumulating import HELPERS, play, playable, with_clauses
     from llmapi_conformance.evidence.recording import read_recording
-    from llmapi_conformance.reporting.clients import played_document, played_lines, played_markdown
+    from llmapi_conformance.reporting.clients import (
+        broken_in,
+        played_document,
+        played_lines,
+        played_markdown,
+        with_played,
+    )
     from llmapi_conformance.reporting.past import load_run, write_text
 
     where = home or default_home()
@@ -230,13 +236,8 @@ def clients_replay(
     read = read_recording(recording)
     streams = playable(read.exchanges.values())
     folder = report_dir or recording.parent
-    broken: dict[str, tuple[str, ...]] = {}
-    if (recording.parent / "verdicts.json").exists():
-        for clause in load_run(recording.parent).clauses.values():
-            for finding in clause.findings:
-                for name in (finding["exchange"], *finding["also"]):
-                    if name:
-                        broken[name] = tuple(dict.fromkeys((*broken.get(name, ()), clause.id)))
+    beside = recording.parent / "verdicts.json"
+    broken = broken_in(load_run(recording.parent)) if beside.exists() else {}
 
     async def all_of_them() -> list[Played]:
         return [one for client in there for one in await play(client, where, tree() / "fixtures" / "clients", streams)]
@@ -245,6 +246,9 @@ def clients_replay(
     document = played_document(read.seal, played)
     write_text(folder / "clients-replay.json", json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     write_text(folder / "clients-replay.md", played_markdown(played))
+    summary = folder / "summary.md"
+    if summary.exists():
+        write_text(summary, with_played(summary.read_text("utf-8"), played))
     console = console_for_people()
     for client in document["clients"]:
         console.print(Text(f"{client['client']}: {client['worked']} of {client['played']} streams would have worked"))

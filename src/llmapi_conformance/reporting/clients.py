@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from llmapi_conformance.clients.accumulating import Played
     from llmapi_conformance.clients.catalogue import Client
     from llmapi_conformance.evidence.recording import Recording
+    from llmapi_conformance.reporting.past import PastRun
 
 WORKS: Final = "works"
+_PLAYED: Final = "Recorded streams, played to official clients"
 _COLUMNS: Final = ("chat", "responses", "websocket", "messages", "gemini", "models", "images", "errors")
 _ERRORS: Final = "auth"
 """A surface that is shown in the column of errors."""
@@ -40,7 +42,8 @@ class CaseRow:
         surface: The column that it is shown in.
         clause: Of its promise.
         state: ``works``, ``broken``, or why nothing was seen: ``not_offered``, ``not_observed``, ...
-        words: What was wanted and what was told, or the reason.
+        words: What was told instead of what was wanted, or the reason why nothing was seen.
+        expected: What was wanted, where that was not told.
     """
 
     client: str
@@ -49,6 +52,7 @@ class CaseRow:
     clause: str
     state: str
     words: str = ""
+    expected: str = ""
 
 
 def case_rows(recording: Recording, clients: Iterable[Client]) -> list[CaseRow]:
@@ -60,7 +64,7 @@ def case_rows(recording: Recording, clients: Iterable[Client]) -> list[CaseRow]:
             if result is None:
                 continue
             surface = "errors" if case.surface == _ERRORS else case.surface
-            state, words = WORKS, ""
+            state, words, expected = WORKS, "", ""
             if isinstance(result, DamagedResult):
                 state, words = "error", result.reason
             elif result.status != "done":
@@ -68,8 +72,9 @@ def case_rows(recording: Recording, clients: Iterable[Client]) -> list[CaseRow]:
             else:
                 found = [one for one in as_asked(result.value) if isinstance(one, Deviation)]
                 state = "broken" if found else WORKS
-                words = "; ".join(f"expected {one.expected.partition(': ')[2]}; {one.observed}" for one in found)
-            rows.append(CaseRow(client.name, case.name, surface, case.clause, state, words))
+                words = "; ".join(one.observed for one in found)
+                expected = "; ".join(one.expected.partition(": ")[2] for one in found)
+            rows.append(CaseRow(client.name, case.name, surface, case.clause, state, words, expected))
     return rows
 
 
@@ -97,8 +102,15 @@ def clients_table(rows: Sequence[CaseRow]) -> Table:
 
 
 def broken_lines(rows: Sequence[CaseRow]) -> list[str]:
-    """A line for each case that does not work."""
-    return [printable(f"{one.client}, {one.case}: {one.words}") for one in rows if one.state == "broken"]
+    """A line for each thing that clients met instead of what they wanted, with the cases that met it."""
+    alike: dict[tuple[str, str], list[CaseRow]] = {}
+    for one in rows:
+        if one.state == "broken":
+            alike.setdefault((one.client, one.words), []).append(one)
+    return [
+        printable(f"{client}, {', '.join(one.case for one in met)}: expected {met[0].expected}; {words}")
+        for (client, words), met in alike.items()
+    ]
 
 
 def absent_lines(rows: Sequence[CaseRow]) -> list[str]:
@@ -142,6 +154,17 @@ def _styled(cell: str) -> Text:
     return Text(short, style)
 
 
+def broken_in(run: PastRun) -> dict[str, tuple[str, ...]]:
+    """Exchange id -> the clauses that a run found broken there."""
+    found: dict[str, dict[str, None]] = {}
+    for clause in run.clauses.values():
+        for finding in clause.findings:
+            for exchange in (finding["exchange"], *finding["also"]):
+                if exchange:
+                    found.setdefault(exchange, {})[clause.id] = None
+    return {exchange: tuple(clauses) for exchange, clauses in found.items()}
+
+
 def played_document(recording: str, played: Sequence[Played]) -> dict[str, Any]:
     """What clients would have made of recorded streams, as JSON.
 
@@ -171,22 +194,31 @@ def played_document(recording: str, played: Sequence[Played]) -> dict[str, Any]:
 
 
 def played_markdown(played: Sequence[Played]) -> str:
-    """A table of the clients, and each stream on which a client and the clauses say something."""
+    """A table of the clients, and each stream on which a client or a clause says something."""
+    parts = [_played_part(played, "#"), "\n"]
+    if told := played_lines(played):
+        parts += ["\n## Where a client or a clause says something\n\n", *(f"- {prose(line)}\n" for line in told)]
+    return "".join(parts)
+
+
+def with_played(summary: str, played: Sequence[Played]) -> str:
+    """A summary with the table at its end, in the place of the one that it may have already."""
+    before = summary.partition(f"\n## {_PLAYED}\n")[0].rstrip("\n")
+    return f"{before}\n\n{_played_part(played, '##')}\n"
+
+
+def _played_part(played: Sequence[Played], mark: str) -> str:
     counts: dict[str, Counter[str]] = {}
     for one in played:
         counts.setdefault(one.client, Counter())[one.outcome] += 1
         counts[one.client]["swallowed"] += one.outcome == "worked" and bool(one.clauses)
     columns = ("worked", "raised", "other text", "ended", "swallowed")
     rows = [[client, *(str(found[name]) for name in columns)] for client, found in counts.items()]
-    parts = [
-        "# Recorded streams, played to official clients\n\n",
-        "INFO: no verdict depends on it. `swallowed`: the client worked though a clause is broken there.\n\n",
-        markdown_table(["client", *columns], rows),
-        "\n",
-    ]
-    if told := played_lines(played):
-        parts += ["\n## Where a client or a clause says something\n\n", *(f"- {prose(line)}\n" for line in told)]
-    return "".join(parts)
+    return (
+        f"{mark} {_PLAYED}\n\n"
+        "INFO: no verdict depends on it. `swallowed`: the client worked though a clause is broken there.\n\n"
+        f"{markdown_table(['client', *columns], rows)}"
+    )
 
 
 def played_lines(played: Sequence[Played]) -> list[str]:
