@@ -157,7 +157,8 @@ def _how_judged(clause: Clause, judged: Judged) -> str:
         parts.append(f"\nWhat is sent for it:\n\n{sent}")
     if judged.oracles:
         parts.append(f"\nWhat looks at the answers:\n\n{bullets(_oracle(one) for one in judged.oracles)}")
-    parts.append(f"\n```console\n$ llmapi-conformance run -k {clause.id}\n```\n")
+    command = "clients run" if clause.surface == "clients" else f"run -k {clause.id}"
+    parts.append(f"\n```console\n$ llmapi-conformance {command}\n```\n")
     return "".join(parts)
 
 

@@ -61,7 +61,7 @@ def collect() -> Mapping[str, Judged]:
         ContractError: The checks can't be collected.
     """
     collected = _Collected()
-    run = Run(Request(report_dir=Path(), target=EMBEDDED))
+    run = Run(Request(report_dir=Path(), target=EMBEDDED, clients=True))
     with contextlib.redirect_stdout(io.StringIO()) as said:
         status = run_pytest(run, "", ["--plan"], collected)
     if status != pytest.ExitCode.OK or not collected.checks:
