@@ -176,5 +176,10 @@ def test_what_a_target_does_not_offer_and_has_no_key_for_is_not_sent() -> None:
     )
     declined = replace(BARE, not_offered={"CLI-O01": "for a reason"})
     assert obstacle(CLIENT, case("chat"), declined) == (ResultStatus.NOT_OFFERED, "for a reason")
+    headers = replace(BARE, headers=(("x-region", "eu"),))
+    assert obstacle(CLIENT, case("chat"), headers) == (
+        ResultStatus.NOT_OBSERVED,
+        "the target file asks for further headers, which clients do not send",
+    )
     nobody = replace(BARE, roles={})
     assert obstacle(CLIENT, case("chat"), nobody) == (ResultStatus.NOT_OBSERVED, "no key for role general:openai")

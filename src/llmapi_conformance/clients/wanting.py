@@ -35,14 +35,21 @@ def obstacle(client: Client, case: Case, target: Target) -> tuple[ResultStatus, 
             return ResultStatus.NOT_OFFERED, target.not_offered[name]
     if case.surface not in target.offers:
         return ResultStatus.NOT_OFFERED, f"the target does not offer the surface {case.surface}"
-    if client.role not in target.roles:
-        return ResultStatus.NOT_OBSERVED, f"no key for role {client.role}"
-    if not target.roles[client.role].models:
-        return ResultStatus.NOT_OBSERVED, f"the target file names no model for role {client.role}"
+    lack = _lack(client, case, target)
+    return (ResultStatus.NOT_OBSERVED, lack) if lack else None
+
+
+def _lack(client: Client, case: Case, target: Target) -> str:
+    """What the target file or the place lacks for a case, empty when it has everything."""
+    role = target.roles.get(client.role)
+    if role is None:
+        return f"no key for role {client.role}"
+    if not role.models:
+        return f"the target file names no model for role {client.role}"
+    if target.headers or role.headers:
+        return "the target file asks for further headers, which clients do not send"
     harmless = case.name in _ALWAYS or (not client.agent and case.value in ("text", "models", "model", "true"))
-    if not (target.sandwich or harmless):
-        return ResultStatus.NOT_OBSERVED, NO_UPSTREAM
-    return None
+    return "" if target.sandwich or harmless else NO_UPSTREAM
 
 
 def wanted(client: Client, case: Case, target: Target) -> dict[str, Any]:
