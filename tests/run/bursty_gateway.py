@@ -16,25 +16,28 @@ _FAILURES: Final = (503, 429, 0, 502, 504)
 
 
 class Door:
-    """In the last ``burst`` of each ``every`` seconds nobody gets a proper answer, and each burst fails otherwise."""
+    """In the last ``burst`` of each ``every`` seconds nobody gets a proper answer, and each burst fails otherwise.
+
+    The seconds count from the first request.
+    """
 
     def __init__(self, host: str, port: int, *, burst: float, every: float) -> None:
         self._host, self._port = host, port
         self._burst, self._every = burst, every
-        self._began = time.monotonic()
+        self._began = 0.0
         self._open: set[asyncio.Task[None] | None] = set()
         self.refused = 0
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        self._open.add(task)  # a loop alone does not keep what waits for a connection
+        self._open.add(asyncio.current_task())  # a loop does not keep what waits for a connection
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await self._answer(reader, writer)
-        self._open.discard(task)
+        self._open.discard(asyncio.current_task())
         writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
+        self._began = self._began or time.monotonic()
         period, place = divmod(time.monotonic() - self._began, self._every)
         if place >= self._every - self._burst:
             self.refused += 1
@@ -44,10 +47,13 @@ class Door:
         if b"\r\nupgrade:" not in head.lower():  # one request for each connection: each finds the door open or shut
             head = re.sub(rb"(?im)^connection:.*\r\n", b"", head)[:-2] + b"Connection: close\r\n\r\n"
         inner_writer.write(head)
-        there = asyncio.create_task(_pass(reader, inner_writer))
-        await _pass(inner_reader, writer)
-        there.cancel()
-        inner_writer.close()
+        both = [asyncio.create_task(_pass(reader, inner_writer)), asyncio.create_task(_pass(inner_reader, writer))]
+        try:  # whoever hangs up first ends it
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in both:
+                one.cancel()
+            inner_writer.close()
 
     async def _refuse(
         self, status: int, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -80,10 +86,11 @@ def bursty(base_url: str, *, burst: float, every: float) -> Iterator[tuple[str, 
 
     async def stop() -> None:
         server.close()
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)
 
     server = asyncio.run_coroutine_threadsafe(asyncio.start_server(door.answer, "127.0.0.1", 0), loop).result()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from dataclasses import dataclass
@@ -102,8 +103,9 @@ class Generator:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise OSError("it is not there")
-        process.stdin.write(line)
-        await process.stdin.drain()
+        with contextlib.suppress(ConnectionError):  # its end says more than that it no longer listens
+            process.stdin.write(line)
+            await process.stdin.drain()
         answer = await process.stdout.readline()
         if not answer.endswith(b"\n"):
             status = await process.wait()
