@@ -126,8 +126,15 @@ def test_a_time_that_our_own_loop_may_have_made_is_left_out() -> None:
     )
     assert (found.samples, found.dropped) == (0, 8)
     # 20 ms of ten seconds are not worth a word.
-    slow = only(statistics([series([timed(last=10.0)] * 8, lag=0.02)]), "first_token_ms")
+    slow = only(statistics([series([timed(first=5.0, last=10.0)] * 8, lag=0.02)]), "first_token_ms")
     assert (slow.samples, slow.dropped) == (8, 0)
+
+
+def test_a_lag_is_held_against_what_was_measured_and_not_against_the_whole_stream() -> None:
+    found = statistics([series([timed(first=0.2, last=10.0)] * 8, lag=0.4)])
+    first, speed = only(found, "first_token_ms"), only(found, "tokens_per_second")
+    assert (first.samples, first.dropped) == (0, 8)  # 0.4 s of 0.2 s may be ours
+    assert (speed.samples, speed.dropped) == (8, 0)
 
 
 def test_a_lost_terminal_in_ten_is_a_missed_objective() -> None:

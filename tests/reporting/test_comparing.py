@@ -168,6 +168,25 @@ def test_what_is_no_run_is_one_sentence(tmp_path: Path, content: bytes, words: s
         load_run(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("exit_status", 1e999),
+        ("exit_status", 7),
+        ("exit_status", -1),
+        ("started_at", "2026-11-28T00:00:00"),
+        ("problems", {"a": 1}),
+        ("problems", [1]),
+        ("target", {"name": None}),
+        ("figures", {"verdicts": 3, "surfaces": {}}),
+    ],
+)
+def test_a_run_with_a_part_of_another_kind_is_damaged(tmp_path: Path, part: str, value: object) -> None:
+    folder = written(tmp_path / "one", {**document(clause("CHAT-S04")), part: value})
+    with pytest.raises(ReportError, match="is damaged"):
+        load_run(folder)
+
+
 def test_a_run_that_died_is_named_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "recording.jsonl").write_bytes(b"")
     with pytest.raises(ReportError, match=r"died: 'llmapi-conformance judge .*recording\.jsonl'"):

@@ -118,7 +118,9 @@ def _together(found: Sequence[Measured]) -> Measured:
 
 
 def _first_token(series: Sequence[Series]) -> list[Measured]:
-    return _quantities("first_token_ms", "stream", series, lambda one: _milliseconds(first_token(one)))
+    return _quantities(
+        "first_token_ms", "stream", series, lambda one: _milliseconds(first_token(one)), lasted=first_token
+    )
 
 
 def _total(series: Sequence[Series]) -> list[Measured]:
@@ -130,7 +132,12 @@ def _speed(series: Sequence[Series]) -> list[Measured]:
 
 
 def _quantities(
-    statistic: Statistic, purpose: Purpose, series: Sequence[Series], read: Callable[[Exchange], float | None]
+    statistic: Statistic,
+    purpose: Purpose,
+    series: Sequence[Series],
+    read: Callable[[Exchange], float | None],
+    *,
+    lasted: Callable[[Exchange], float | None] = total,
 ) -> list[Measured]:
     made = []
     for one in series:
@@ -144,7 +151,7 @@ def _quantities(
             value = None if why else read(sample.exchange)
             if value is None:
                 unusable[why or "it does not tell"] += 1
-            elif _was_starved(sample):
+            elif _was_starved(sample, lasted(sample.exchange) or 0.0):
                 dropped += 1
             else:
                 values.append(value)
@@ -201,9 +208,9 @@ def _terminals(series: Sequence[Series]) -> list[Measured]:
     return made
 
 
-def _was_starved(sample: Sample) -> bool:
-    """Whether our own event loop was so late during a sample that its time may be ours."""
-    return sample.lag > max(LAG, LAG_SHARE * total(sample.exchange))
+def _was_starved(sample: Sample, seconds: float) -> bool:
+    """Whether our own event loop was so late during a sample that the seconds measured of it may be ours."""
+    return sample.lag > max(LAG, LAG_SHARE * seconds)
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _VERDICTS = frozenset(Verdict)
+_STATUSES = (0, 1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,20 @@ def read_run(file: Path, document: Mapping[str, Any]) -> PastRun:
         run = PastRun(file, document, started_at, clauses)
         _ = (document["target"]["name"], document["tool"]["version"], document["profile"])
         _ = (document["contract"], document["headline"], document["figures"]["verdicts"])
-        _ = (run.status, run.keyword, run.problems, dict(document["figures"]["surfaces"]))
+        _ = (run.keyword, dict(document["figures"]["surfaces"]), dict(document["figures"]["verdicts"]))
+        _expect(document["exit_status"] in _STATUSES and started_at.tzinfo is not None, "exit_status or started_at")
+        _expect(isinstance(document["problems"], list), "problems")
+        _expect(all(isinstance(one, str) for one in (document["target"]["name"], *document["problems"])), "texts")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReportError(
             f"{file} is damaged ({type(error).__name__}: {error}): judge the recording of that run again."
         ) from None
     return run
+
+
+def _expect(holds: bool, what: str) -> None:  # noqa: FBT001 - as an assertion reads
+    if not holds:
+        raise ValueError(f"no such {what}")
 
 
 def _clause(data: Mapping[str, Any]) -> PastClause:
