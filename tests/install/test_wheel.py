@@ -34,7 +34,7 @@ def kept(folder: Path) -> set[str]:
     return {
         str(path.relative_to(ROOT))
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+        if path.is_file() and not {"__pycache__", ".pytest_cache"} & {*path.parts} and path.suffix != ".pyc"
     }
 
 

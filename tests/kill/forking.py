@@ -71,6 +71,7 @@ def _tell_threads(tell: Connection) -> None:
 def _tool(arguments: tuple[str, ...], output: Path) -> None:
     from llmapi_conformance.cli import app  # noqa: PLC0415 - in the child alone
 
+    output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

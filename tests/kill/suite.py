@@ -19,7 +19,7 @@ RUN_DEADLINE = 180.0
 
 def run_suite(report_dir: Path, *arguments: str, deadline: float = RUN_DEADLINE) -> tuple[int, dict[str, Any]]:
     """Run the suite against the embedded reference gateway; the exit status and what ``verdicts.json`` says."""
-    output = report_dir / "output.txt"
+    output = report_dir.with_name(f"{report_dir.name}-output.txt")
     arguments = ("run", "--report-dir", str(report_dir), *arguments)
     status = forked_run(arguments, output, deadline)
     return status, _document(report_dir, f"{' '.join(arguments)}:\n{output.read_text('utf-8', 'replace')}")

@@ -129,7 +129,7 @@ def test_a_plan_names_costs_and_obstacles_and_needs_no_network(tmp_path: Path) -
     done = tool("plan", "-t", path, "-k", "messages", cwd=tmp_path, KEY_0=WRONG_KEY)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no key for role general:anthropic" in done.stdout
-    assert "within the profile gate" in done.stdout
+    assert "within the limits of the profile gate" in done.stdout
     assert "requests" in done.stdout
 
 

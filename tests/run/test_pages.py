@@ -66,5 +66,5 @@ def test_the_wheel_ships_what_the_page_is_made_of(tmp_path: Path) -> None:
         shipped = set(archive.namelist())
     template = Path("llmapi_conformance/reporting/html/template")
     there = {str(template / path.name) for path in (ROOT / "src" / template).iterdir()}
-    assert len(there) == 5
+    assert len(there) >= 5
     assert there <= shipped
