@@ -27,7 +27,7 @@ def test_a_scenario_that_would_break_a_limit_is_not_started() -> None:
 def test_money_is_limited_like_everything_else() -> None:
     budget = Budget(Limits(10, 100, 100, Decimal("0.50"), "EUR"))
     budget.reserve("first", Charge(Cost(1), Decimal("0.31")))
-    said = re.escape("second would bring the run to 0.5100 EUR; the limit is 0.50 EUR")
+    said = re.escape("second would bring the run to 0.510000 EUR; the limit is 0.50 EUR")
     with pytest.raises(BudgetExceeded, match=said):
         budget.reserve("second", Charge(Cost(1), Decimal("0.20")))
     budget.reserve("third", Charge(Cost(1), Decimal("0.19")))

@@ -12,7 +12,7 @@ from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.sending import scenario as scenarios
 from llmapi_conformance.sending.plan import make_plan
 from llmapi_conformance.sending.scenario import Cost, Instance, Scenario, scenario
-from llmapi_conformance.sending.spending import Charge, forecast, model_of, settled, spent, unbounded
+from llmapi_conformance.sending.spending import Charge, Forecast, forecast, model_of, settled, spent, unbounded
 from llmapi_conformance.sending.usage import Usage, may_be_charged, usage_of
 from llmapi_conformance.target.prices import Price, Prices, Spending
 from llmapi_conformance.target.target import Role, Target
@@ -226,16 +226,29 @@ def test_a_forecast_takes_the_dearest_model_and_names_those_without_a_price() ->
     plan = make_plan(TARGET, [*asks.instances(), *reads.instances()])
     assert forecast(TARGET, plan).charge == Charge(Cost(6, 1_000_000, 100_000), Decimal("4.5"))
     assert forecast(TARGET, plan).unpriced == ()
-    plan = make_plan(TARGET, [*asks.instances(), *paints.instances()])
-    assert forecast(TARGET, plan).charge.money == Decimal("4.58")
-    assert forecast(TARGET, plan).unpriced == ("unpriced",)
-    assert unbounded(TARGET, plan) == ""
-    limited = replace(TARGET, spending=Spending(money=Decimal("0.5")))
+    target = replace(TARGET, offers=frozenset({"chat", "images"}))
+    plan = make_plan(target, [*asks.instances(), *paints.instances()])
+    assert forecast(target, plan).charge.money == Decimal("4.58")
+    assert forecast(target, plan).unpriced == ("unpriced",)
+    assert unbounded(target, plan) == ""
+    limited = replace(target, spending=Spending(money=Decimal("0.5")))
     assert unbounded(limited, plan) == (
         "The target file limits money to 0.5 EUR and names no price for unpriced; add "
         '[prices."unpriced"] and so on, or take spending.money out.'
     )
     assert unbounded(limited, make_plan(TARGET, reads.instances())) == ""
+
+
+@pytest.mark.usefixtures("registry")
+def test_what_a_target_does_not_offer_costs_nothing_and_needs_no_price() -> None:
+    @scenario(surface="images", role=OPENAI, cost=Cost(1, 0, 0, 2), models=["unpriced"])
+    async def paints(session: object) -> None: ...
+
+    limited = replace(TARGET, spending=Spending(money=Decimal("0.5")))
+    plan = make_plan(limited, paints.instances())
+    assert forecast(limited, plan) == Forecast(Charge(Cost(0)))
+    assert unbounded(limited, plan) == ""
+    assert plan.steps[0].obstacle == "the target does not offer the surface images"
 
 
 @pytest.mark.usefixtures("registry")

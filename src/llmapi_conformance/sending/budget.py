@@ -48,7 +48,7 @@ class Limits:
             if spent > limit:
                 return f"{spent} {what}; the limit is {limit}"
         if self.money is not None and total.money > self.money:
-            return f"{total.money:.4f} {self.currency}; the limit is {self.money:f} {self.currency}"
+            return f"{total.money:.6f} {self.currency}; the limit is {self.money:f} {self.currency}"
         return ""
 
 

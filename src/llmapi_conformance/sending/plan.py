@@ -109,7 +109,7 @@ def _obstacle(target: Target, instance: Instance, cases: int, samples: int, *, p
         return NO_CASES
     if instance.scenario.measured and not samples:
         return "statistics are not part of the profile; --samples N asks for N samples of each"
-    return obstacle(target, instance)
+    return declined(target, instance) or obstacle(target, instance)
 
 
 def obstacle(target: Target, instance: Instance) -> str:
