@@ -2,9 +2,11 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 Document = dict[str, Any]
 
@@ -93,6 +95,15 @@ def test_each_reference_begins_with_a_known_code(clauses: list[Document], source
         for clause in clauses
     }
     assert {key: value for key, value in unknown.items() if value} == {}
+
+
+def test_a_client_that_is_cited_is_one_that_was_seen(clauses: list[Document], specs: Path) -> None:
+    rows = yaml.safe_load((specs / "clients.yaml").read_text("utf-8"))["clients"]
+    seen = {row["id"] for row in rows if row.get("sends")}
+    references = [reference for clause in clauses for reference in clause["source"].get("refs", [])]
+    cited = {reference.split()[1] for reference in references if reference.startswith("client ")}
+    assert cited
+    assert cited <= seen
 
 
 def test_each_wire_reference_names_a_section_or_a_rule(clauses: list[Document], rules: set[str]) -> None:
