@@ -20,6 +20,7 @@ TOP = (
     "commands",
     "pytest_plugin",
     "run",
+    "request",
     "gating",
     "cleaning",
     "replaying",

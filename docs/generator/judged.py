@@ -15,7 +15,8 @@ from llmapi_conformance import pytest_plugin
 from llmapi_conformance.commands.pytest_run import run_pytest
 from llmapi_conformance.errors import ContractError
 from llmapi_conformance.judging.oracle import ORACLES
-from llmapi_conformance.run import EMBEDDED, Request, Run
+from llmapi_conformance.request import EMBEDDED, Request
+from llmapi_conformance.run import Run
 from llmapi_conformance.sending.scenario import SCENARIOS
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +39,7 @@ from llmapi_conformance.reporting.events import EventLog
 from llmapi_conformance.reporting.folder import write_reports
 from llmapi_conformance.reporting.measured import with_measured
 from llmapi_conformance.reporting.text import finding_text
+from llmapi_conformance.request import EMBEDDED, Request
 from llmapi_conformance.sending.budget import limits_of
 from llmapi_conformance.sending.conductor import Conductor
 from llmapi_conformance.sending.embedded import Reference, embedded_target, start_reference
@@ -63,52 +63,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from llmapi_conformance.evidence.exchange import Exchange
-    from llmapi_conformance.reporting.past import PastRun
     from llmapi_conformance.sending.scenario import Instance
-
-EMBEDDED = "embedded"
-"""Names the reference gateway as the target."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked for.
-
-    Attributes:
-        target: Path of a target file, or ``embedded``; empty for a replay.
-        replay: Path of a recording, empty for a live run.
-        profile: Name of the profile; a replay takes that of the recording.
-        report_dir: Where recording and reports go.
-        selection: What narrows the checks, as plain JSON, for the recording.
-        fail_on_warned: Whether a broken SHOULD fails the run.
-        fault: Of the reference gateway.
-        variations: Of the reference gateway.
-        delay_ms: Of the reference gateway.
-        generate: Generated cases of each operation; ``None`` for as many as the profile says.
-        seed: Decides whatever is drawn.
-        samples: Of each statistic; ``None`` for as many as the profile says, or none where checks were selected.
-        baseline: The run whose findings are known, ``None`` for none.
-        resume: Folder or recording of a run that stopped, and goes on now; empty for one from its beginning.
-        shard: Which part of the run is sent here, such as ``2/3``; empty for all of it.
-        clients: Whether the checks of official clients are collected too, though nothing was recorded of any.
-    """
-
-    report_dir: Path
-    target: str = ""
-    replay: str = ""
-    profile: str = "gate"
-    selection: dict[str, Any] | None = None
-    fail_on_warned: bool = False
-    fault: str = ""
-    variations: tuple[str, ...] = ()
-    delay_ms: int = 0
-    generate: int | None = None
-    seed: int = 1
-    samples: int | None = None
-    baseline: PastRun | None = None
-    resume: str = ""
-    shard: str = ""
-    clients: bool = False
 
 
 class Run:

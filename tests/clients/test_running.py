@@ -21,7 +21,8 @@ from llmapi_conformance.evidence.journal import Journal
 from llmapi_conformance.evidence.recording import RecordedResult, Recording, read_recording
 from llmapi_conformance.evidence.results import NO_UPSTREAM, ResultStatus
 from llmapi_conformance.reporting.clients import case_rows, cells, clients_markdown
-from llmapi_conformance.run import EMBEDDED, Request, Run
+from llmapi_conformance.request import EMBEDDED, Request
+from llmapi_conformance.run import Run
 from llmapi_conformance.sending.embedded import embedded_target, start_reference
 from llmapi_conformance.target.description import describe
 from llmapi_conformance.target.target import Role, Target

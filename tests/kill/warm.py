@@ -9,7 +9,8 @@ from pathlib import Path
 from llmapi_conformance.commands.pytest_run import run_pytest
 from llmapi_conformance.generating.properties import argument_texts, texts
 from llmapi_conformance.reporting.html.render import _environment
-from llmapi_conformance.run import EMBEDDED, Request, Run
+from llmapi_conformance.request import EMBEDDED, Request
+from llmapi_conformance.run import Run
 
 for _name in ("anyio._backends._asyncio", "httpcore2"):  # a run imports them when it needs them
     import_module(_name)

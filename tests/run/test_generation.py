@@ -7,7 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from llmapi_conformance.run import EMBEDDED, Request, Run
+from llmapi_conformance.request import EMBEDDED, Request
+from llmapi_conformance.run import Run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ import pytest
 
 from fixtures.targets import third_party
 from llmapi_conformance.contract.clauses import Basis
-from llmapi_conformance.run import Request, Run
+from llmapi_conformance.request import Request
+from llmapi_conformance.run import Run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,8 @@ from llmapi_conformance.pytest_plugin import check_name
 from llmapi_conformance.reporting.capsule import Subject, load_capsule, write_capsule
 from llmapi_conformance.reporting.past import load_run
 from llmapi_conformance.reporting.statement import RECORDING, seal_named_by
-from llmapi_conformance.run import Request, Run
+from llmapi_conformance.request import Request
+from llmapi_conformance.run import Run
 from llmapi_conformance.scenario_fixtures import instances_of
 
 if TYPE_CHECKING:

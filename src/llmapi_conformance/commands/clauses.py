@@ -15,7 +15,8 @@ from llmapi_conformance.contract.clauses import Clause, Status
 from llmapi_conformance.contract.contract import load_contract
 from llmapi_conformance.errors import ContractError
 from llmapi_conformance.reporting.terminal import console_for_people, print_coverage
-from llmapi_conformance.run import EMBEDDED, Request, Run
+from llmapi_conformance.request import EMBEDDED, Request
+from llmapi_conformance.run import Run
 from llmapi_conformance.tree import tree
 
 app = typer.Typer(help="Look up what is promised.")

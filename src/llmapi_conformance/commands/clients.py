@@ -23,7 +23,7 @@ from llmapi_conformance.commands.shared import (
 )
 from llmapi_conformance.errors import ContractError, TargetError
 from llmapi_conformance.reporting.terminal import console_for_people
-from llmapi_conformance.run import EMBEDDED
+from llmapi_conformance.request import EMBEDDED
 from llmapi_conformance.tree import tree
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def clients_run(
         clients_table,
     )
     from llmapi_conformance.reporting.past import write_text
-    from llmapi_conformance.run import Request, Run
+    from llmapi_conformance.request import Request
+    from llmapi_conformance.run import Run
 
     if target != EMBEDDED and fault:
         raise ContractError("--fault belongs to the embedded reference gateway; leave out --target.")

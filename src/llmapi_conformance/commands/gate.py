@@ -85,7 +85,8 @@ def gate(
     """
     from llmapi_conformance.gating import Candidate, candidate_running
     from llmapi_conformance.reporting.comparing.baseline import load_baseline
-    from llmapi_conformance.run import Request, Run
+    from llmapi_conformance.request import Request
+    from llmapi_conformance.run import Run
 
     system = running_on(os.environ)
     folder = report_dir or new_report_dir()

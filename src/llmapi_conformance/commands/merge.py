@@ -11,7 +11,8 @@ from llmapi_conformance.commands.running import conduct
 from llmapi_conformance.commands.shared import BaselineOption, plainly
 from llmapi_conformance.errors import ReportError
 from llmapi_conformance.reporting.comparing.baseline import load_baseline
-from llmapi_conformance.run import Request, Run
+from llmapi_conformance.request import Request
+from llmapi_conformance.run import Run
 
 
 @plainly
