@@ -54,6 +54,19 @@ def test_what_a_scenario_did_not_use_is_there_for_the_next_one_which_waits_for_i
     assert asyncio.run(both()) == ["third would bring the run to 106 input tokens; the limit is 100"]
 
 
+def test_a_scenario_that_comes_to_more_than_it_declared_sends_nothing_beyond_the_limit() -> None:
+    budget = Budget(Limits(10, 100, 100, Decimal(1), "EUR"))
+    budget.reserve("first", Charge(Cost(2, 10, 10), Decimal("0.1")))
+    budget.come_to("first", Charge(Cost(1, 5, 5), Decimal("0.05")))  # less: what was set aside stays so
+    assert budget.held == Charge(Cost(2, 10, 10), Decimal("0.1"))
+    budget.come_to("first", Charge(Cost(1, 60, 5), Decimal("0.6")))
+    assert budget.held == Charge(Cost(2, 60, 10), Decimal("0.6"))
+    with pytest.raises(BudgetExceeded, match=r"first has brought the run to 1\.200000 EUR; the limit is 1 EUR"):
+        budget.come_to("first", Charge(Cost(2, 90, 5), Decimal("1.2")))
+    budget.settle("first", Charge(Cost(2, 90, 5), Decimal("0.9")))
+    assert budget.held == Charge(Cost(2, 90, 5), Decimal("0.9"))
+
+
 def test_the_request_over_the_limit_is_not_sent() -> None:
     budget = Budget(Limits(1, 100, 100))
     budget.spend("a")

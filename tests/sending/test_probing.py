@@ -14,6 +14,7 @@ import pytest
 from llmapi_conformance.evidence.results import ResultStatus
 from llmapi_conformance.sending.credentials import NO_AUTH
 from llmapi_conformance.sending.retrying import pause_before
+from llmapi_conformance.target.prices import Spending
 from llmapi_conformance.target.profile import PROFILES
 from tests.judging.build import exchange
 from tests.sending.gateways import Asked, answer, conducted, running, target_at
@@ -148,3 +149,22 @@ def test_good_keys_wait_for_nobody_and_a_target_may_ask_for_no_pause(tmp_path: P
         result, _ = conducted(tmp_path / "r.jsonl", target_at(url, wrong_key_pause=0.0), asks, PROFILES["probe"])
     assert result.status is ResultStatus.DONE
     assert time.monotonic() - began < 4  # the profile's pause is 5 s
+
+
+def test_a_gateway_that_charges_more_than_was_declared_is_asked_no_further_once_the_limit_is_broken(
+    tmp_path: Path,
+) -> None:
+    async def dear(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(200, {"usage": {"prompt_tokens": 400, "completion_tokens": 1}}))
+        await writer.drain()
+
+    async def asks_five_times(session: Session) -> None:
+        for _ in range(5):
+            await session.post("/v1/chat/completions", json={"model": "m"}, operation="createChatCompletion")
+
+    with running(dear) as url:
+        target = target_at(url, offers=frozenset({"tasks", "chat"}), spending=Spending(input_tokens=1_000))
+        result, conductor = conducted(tmp_path / "r.jsonl", target, asks_five_times, PROBE)
+    assert result.status is ResultStatus.NOT_OBSERVED
+    assert "has brought the run to 1200 input tokens; the limit is 1000" in result.reason
+    assert conductor.budget.sent == 3

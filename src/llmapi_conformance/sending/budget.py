@@ -109,6 +109,24 @@ class Budget:
         self._hold(scenario, self._of.get(scenario, NOTHING) + charge)
         self._under_way.add(scenario)
 
+    def come_to(self, scenario: str, charge: Charge) -> None:
+        """A scenario under way has come to so much: where that is more than was set aside, it takes the place of it.
+
+        Raises:
+            BudgetExceeded: With that a limit is broken already; nothing more of it may be sent.
+        """
+        aside, cost = self._of.get(scenario, NOTHING), charge.cost
+        more = Cost(
+            aside.cost.requests,  # counted one by one
+            max(aside.cost.input_tokens, cost.input_tokens),
+            max(aside.cost.output_tokens, cost.output_tokens),
+            max(aside.cost.images, cost.images),
+        )
+        self._hold(scenario, Charge(more, max(aside.money, charge.money)))
+        if self._of[scenario] != aside and (over := self.limits.broken_by(self.held)):
+            self.refused = f"{scenario} has brought the run to {over}"
+            raise BudgetExceeded(self.refused)
+
     def settle(self, scenario: str, charge: Charge) -> None:
         """A scenario has ended: what it has come to takes the place of what was set aside."""
         self._hold(scenario, charge)

@@ -266,8 +266,20 @@ class Sender:
         wrong_key = outgoing.lacks_a_good_key
         async with self._lanes.request(lane, self._keys.names(instance), progress, wrong_key=wrong_key):
             await self._presence.ready()
+            self._see_what_it_came_to(instance)
             self.budget.spend(instance.key)
             yield
+
+    def _see_what_it_came_to(self, instance: Instance) -> None:
+        """See that the answers so far did not cost so much more than was declared that a limit is broken.
+
+        Raises:
+            BudgetExceeded: They did.
+        """
+        declared = instance.cost(self.generation.cases, self.generation.samples)
+        sent = self._sent_by.get((instance.scenario.name, instance.parameters), ())
+        if sent:
+            self.budget.come_to(instance.key, settled(self.target, instance, declared, sent))
 
     def _operation(self, outgoing: Outgoing, role: str) -> str:
         """The operation that a request means.
