@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -174,6 +175,12 @@ def test_what_is_nothing_of_ours_is_unusable_in_one_line(tmp_path: Path, content
     status, (line,) = tool("verify", path)
     assert status == 2
     assert words in line
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    status, (line,) = tool("verify", tmp_path / "pipe")
+    assert (status, "neither a file nor a folder" in line) == (2, True)
 
 
 def test_a_folder_without_a_recording_is_unusable(tmp_path: Path) -> None:

@@ -78,6 +78,13 @@ def test_a_warned_clause_that_is_failed_is_worse_and_the_other_way_it_is_not() -
     assert {one.kind for one in compare(failed, warned).changes} == {Kind.LEVEL, Kind.CHANGED}
 
 
+def test_our_own_reading_is_told_and_fails_no_build() -> None:
+    kept, broken = (run(clause("CHAT-S04", verdict, basis="assumed")) for verdict in ("passed", "warned"))
+    found = compare(kept, broken)
+    assert [one.kind for one in found.worse] == [Kind.BROKE]
+    assert found.status == 0
+
+
 def test_a_new_clause_counts_when_it_is_broken_and_one_that_is_gone_does_not() -> None:
     one, two = clause("CHAT-S04"), clause("CHAT-S05")
     assert [(c.kind, c.worse) for c in compare(run(one), run(one, two)).changes] == [(Kind.NEW, False)]

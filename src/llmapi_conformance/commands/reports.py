@@ -152,5 +152,5 @@ def _put(text: str, output: Path | None) -> None:
     if output is not None:
         write_text(output, text)
     else:
-        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
         sys.stdout.flush()

@@ -68,6 +68,11 @@ def verify(path: Path, public_key: Path | None = None) -> Iterator[Said]:
         public_key: Of who ought to have signed the statement.
     """
     try:
+        if path.exists() and not path.is_dir() and not path.is_file():
+            # Reading a pipe or a device would wait for somebody who may never write.
+            said = "neither a file nor a folder: name a run, a recording, a bundle or a statement"
+            yield Said(path, State.UNUSABLE, said)
+            return
         yield from _folder(path, public_key) if path.is_dir() else _file(path, public_key)
     except ConformanceError as error:
         yield Said(path, State.UNUSABLE, str(error))

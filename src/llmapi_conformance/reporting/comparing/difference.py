@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from llmapi_conformance.contract.clauses import Basis
 from llmapi_conformance.judging.verdicts import Verdict
 from llmapi_conformance.reporting.comparing.speed import Speeds
 
@@ -110,10 +111,14 @@ class Difference:
 
     @property
     def status(self) -> int:
-        """Exit status: 0 nothing is worse, 1 something is, 2 a run can't be trusted."""
+        """Exit status: 0 nothing is worse, 1 something is, 2 a run can't be trusted.
+
+        What is our own reading (``assumed``) is told and never fails a build.
+        """
         if self.untrusted:
             return 2
-        return 1 if self.worse or self.speeds.slower else 0
+        worse = any(change.clause.basis != Basis.ASSUMED for change in self.worse)
+        return 1 if worse or self.speeds.slower else 0
 
 
 def compare(old: PastRun, new: PastRun, speeds: Speeds | None = None, *, only_selected: bool = False) -> Difference:
