@@ -20,6 +20,8 @@ _MAGIC: Final = b"PK\x03\x04"
 
 def is_bundle(path: Path) -> bool:
     """Whether a file is a zip file, or says so by its name."""
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         with path.open("rb") as file:
             return file.read(len(_MAGIC)) == _MAGIC or path.suffix == ".zip"
