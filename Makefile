@@ -26,7 +26,8 @@ check: $(READY)
 
 tests: $(READY) chromium postgresql
 	@echo "tests: the machinery, then every fault and every legal variation"
-	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/browser
+	@# Three on two cores: many tests wait for a clock.
+	@$(BIN)/pytest -n 3 --dist worksteal --ignore tests/browser
 	@echo "tests: the pages in a browser"  # apart: its driver keeps an event loop running in the process
 	@$(BIN)/pytest -q tests/browser
 
