@@ -26,8 +26,8 @@ check: $(READY)
 
 tests: $(READY) chromium postgresql
 	@echo "tests: the machinery, then every fault and every legal variation"
-	@# Three on two cores: many tests wait for a clock.
-	@$(BIN)/pytest -n 3 --dist worksteal --ignore tests/browser
+	@# Four on two cores: tests wait for clocks most of the time.
+	@$(BIN)/pytest -n 4 --dist worksteal --ignore tests/browser
 	@echo "tests: the pages in a browser"  # apart: its driver keeps an event loop running in the process
 	@$(BIN)/pytest -q tests/browser
 

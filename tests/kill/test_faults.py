@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmapi_conformance.clients.case import CLIENTS
 from llmapi_conformance.contract.clauses import Status
 from llmapi_conformance.contract.contract import load_contract
 from llmapi_conformance.reference.faults import FAULTS, Fault
@@ -41,5 +42,6 @@ def test_every_fault_lists_active_clauses() -> None:
 
 def test_each_surface_is_broken_by_a_fault() -> None:
     clauses = load_contract(tree()).clauses
-    active = {clause.surface for clause in clauses.values() if clause.status is Status.ACTIVE}
+    # What official clients make of a gateway is no surface of it: benchmarks/clients.py shows which faults they meet.
+    active = {one.surface for one in clauses.values() if one.status is Status.ACTIVE and one.surface != CLIENTS}
     assert active == {clauses[name].surface for fault in FAULTS.values() for name in fault.clauses}
