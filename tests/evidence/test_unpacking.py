@@ -20,7 +20,7 @@ CHUNKED = (("Transfer-Encoding", "chunked"),)
         ((), TEXT),
         (CHUNKED, b'7\r\n{"model\r\nC;x=y\r\n":"gpt-5.1"}\r\n0\r\n\r\n'),
         (CHUNKED, b'13\r\n{"model":"gpt-5.1"}\r\n0\r\nTrailer: 1\r\n\r\n'),
-        ((("content-encoding", "gzip"),), gzip.compress(TEXT)),
+        ((("content-encoding", "gzip"),), gzip.compress(TEXT, mtime=0)),
         ((("Content-Encoding", "deflate"),), zlib.compress(TEXT)),
     ],
 )

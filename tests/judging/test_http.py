@@ -217,7 +217,7 @@ def test_a_body_that_is_still_encoded_is_the_finding_of_one_clause_only() -> Non
     [
         ("gzip", b'{"id":"msg_1"}'),
         ("deflate", b'{"id":"msg_1"}'),
-        ("gzip", gzip.compress(b'{"id":"msg_1"}' * 9)[:-9]),
+        ("gzip", gzip.compress(b'{"id":"msg_1"}' * 9, mtime=0)[:-9]),
         ("deflate", zlib.compress(b"{}") + b"{}"),
     ],
 )
