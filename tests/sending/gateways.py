@@ -33,6 +33,8 @@ KEY = "key-0123456789abcdef"
 ROLE = "image:batch"
 EVENTS = "/v1/images/tasks/events"
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+HURRIED = Timeouts(2, 2, 1, 3)
+"""For tests of deadlines alone: a busy machine may be silent for a second."""
 PROFILE = dataclasses.replace(PROFILES["gate"], retries=1, retry_pause=0.01)
 
 
@@ -90,11 +92,11 @@ def running(handle: Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]) ->
 
 
 def target_at(url: str, **changes: Any) -> Target:
-    """A target with one image key and short deadlines."""
+    """A target with one image key; its deadlines are those of a busy machine, a test of deadlines brings its own."""
     usual: dict[str, Any] = {
         "offers": frozenset({"tasks"}),
-        "timeouts": Timeouts(2, 2, 1, 3),
-        "tasks": TaskTerms(heartbeat=0.1, end=5.0),
+        "timeouts": Timeouts(20, 20, 20, 40),
+        "tasks": TaskTerms(heartbeat=0.1, end=20.0),
     }
     return Target("here", url, {ROLE: Role(ROLE, ("gpt-image-2",))}, **{**usual, **changes})
 

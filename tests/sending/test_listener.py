@@ -17,6 +17,7 @@ from llmapi_conformance.sending.plan import Plan, Step
 from llmapi_conformance.target.target import TaskTerms, Timeouts
 from tests.sending.gateways import (
     EVENTS,
+    HURRIED,
     KEY,
     PROFILE,
     STREAM_HEAD,
@@ -144,7 +145,7 @@ def test_many_listeners_starve_nobody(path: Path) -> None:
     async def scenario(session: Session) -> int:
         async def listen(number: int) -> bool:
             async with session.listen(EVENTS, label=f"{number}") as listener:
-                return await listener.until(status_is("succeeded"), timeout=5) is not None
+                return await listener.until(status_is("succeeded")) is not None
 
         async with asyncio.TaskGroup() as group:
             listeners = [group.create_task(listen(number)) for number in range(40)]
@@ -246,7 +247,7 @@ def test_a_bad_gateway_neither_hangs_nor_crashes_a_listener(
 ) -> None:
     started = time.monotonic()
     with running(handle) as url:
-        target = target_at(url, body_cap=100_000, tasks=TaskTerms(heartbeat=0.1, end=0.5))
+        target = target_at(url, body_cap=100_000, timeouts=HURRIED, tasks=TaskTerms(heartbeat=0.1, end=0.5))
         result, conductor = conducted(path, target, listened)
     assert result.status is ResultStatus.DONE, result.reason
     assert result.value.ending is ending
