@@ -21,6 +21,7 @@ TOP = (
     "pytest_plugin",
     "run",
     "request",
+    "outcome",
     "gating",
     "cleaning",
     "replaying",

@@ -56,11 +56,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or getattr(option, "numprocesses", None):
         raise pytest.UsageError("Sending is one process: run without -n.")
     # Imported here, so that somebody's own pytest run does not pay for it.
-    from llmapi_conformance.run import prepare
+    from llmapi_conformance.request import asked
+    from llmapi_conformance.run import Run
     from llmapi_conformance.scenario_fixtures import scenario_fixtures
 
     try:
-        run = config.stash[RUN] if RUN in config.stash else prepare(option)
+        run = config.stash[RUN] if RUN in config.stash else Run(asked(option))
     except ConformanceError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[RUN] = run

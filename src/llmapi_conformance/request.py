@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from llmapi_conformance.reporting.past import PastRun
 
 EMBEDDED = "embedded"
@@ -24,7 +24,6 @@ class Request:
         profile: Name of the profile; a replay takes that of the recording.
         report_dir: Where recording and reports go.
         selection: What narrows the checks, as plain JSON, for the recording.
-        fail_on_warned: Whether a broken SHOULD fails the run.
         fault: Of the reference gateway.
         variations: Of the reference gateway.
         delay_ms: Of the reference gateway.
@@ -42,7 +41,6 @@ class Request:
     replay: str = ""
     profile: str = "gate"
     selection: dict[str, Any] | None = None
-    fail_on_warned: bool = False
     fault: str = ""
     variations: tuple[str, ...] = ()
     delay_ms: int = 0
@@ -53,3 +51,27 @@ class Request:
     resume: str = ""
     shard: str = ""
     clients: bool = False
+
+
+def new_report_dir() -> Path:
+    """A folder named by the time (UTC)."""
+    return Path("reports") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+
+
+def asked(option: Any) -> Request:
+    """What plain pytest was asked for.
+
+    Args:
+        option: Its options.
+    """
+    return Request(
+        report_dir=Path(option.report_dir or new_report_dir()),
+        target=option.target or "",
+        replay=option.replay or "",
+        profile=option.profile,
+        selection={"keyword": option.keyword, "fail_on_warned": bool(option.fail_on_warned)},
+        generate=option.generate,
+        seed=option.generate_seed,
+        samples=option.samples,
+        shard=option.shard,
+    )

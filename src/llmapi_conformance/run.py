@@ -12,11 +12,10 @@ import pytest
 
 from llmapi_conformance import __version__
 from llmapi_conformance.clients.case import CLIENTS
-from llmapi_conformance.contract.clauses import Level
 from llmapi_conformance.contract.contract import Contract, load_contract
 from llmapi_conformance.errors import BudgetExceeded, TargetError
 from llmapi_conformance.evidence.journal import Journal
-from llmapi_conformance.evidence.results import BUDGET_SPENT, ResultStatus
+from llmapi_conformance.evidence.results import ResultStatus
 from llmapi_conformance.evidence.shard import Shard
 from llmapi_conformance.evidence.silence import broken_at_the_end, stopped_answering
 from llmapi_conformance.evidence.tasks import CLEANUP
@@ -24,8 +23,6 @@ from llmapi_conformance.judging.check import Check, checking
 from llmapi_conformance.judging.verdicts import (
     ClauseVerdict,
     Terms,
-    Verdict,
-    check_verdict,
     exit_status,
     verdicts,
 )
@@ -33,12 +30,12 @@ from llmapi_conformance.judging.waivers import Circumstances, bad_waivers, waive
 from llmapi_conformance.measuring.objectives import held_objectives
 from llmapi_conformance.measuring.statistics import statistics
 from llmapi_conformance.measuring.taking import Taken, taken
+from llmapi_conformance.outcome import budget_ended_before, outcome_of
 from llmapi_conformance.reporting.comparing.baseline import held_against
 from llmapi_conformance.reporting.document import RunFacts, document
 from llmapi_conformance.reporting.events import EventLog
 from llmapi_conformance.reporting.folder import write_reports
 from llmapi_conformance.reporting.measured import with_measured
-from llmapi_conformance.reporting.text import finding_text
 from llmapi_conformance.request import EMBEDDED, Request
 from llmapi_conformance.sending.budget import limits_of
 from llmapi_conformance.sending.conductor import Conductor
@@ -304,26 +301,7 @@ class Run:
         check = self._checks[-1]
         self._excuse(check)
         clauses = [self.contract.clauses[name] for name in check.clauses]
-        offered = [clause for clause in clauses if not self.terms.declined(clause)]
-        if not offered:
-            return "skipped", "; ".join(
-                dict.fromkeys(f"not offered: {self.terms.declined(clause)}" for clause in clauses)
-            )
-        said = {clause.id: check_verdict(check, clause, self.terms) for clause in offered}
-        if any(one.verdict is Verdict.FAILED for one in said.values()):
-            failed = self._waived(verdicts(offered, [check], self.terms))
-            texts = [
-                finding_text(one, finding, self.target.base_url)
-                for one in failed
-                for finding in one.findings
-                if finding.verdict is Verdict.FAILED
-            ]
-            return ("failed", "\n".join(texts)) if texts else ("skipped", _why_waived(failed))
-        for verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_OBSERVED):
-            if all(one.verdict is verdict for one in said.values()):
-                reasons = "; ".join(dict.fromkeys(one.reason for one in said.values()))
-                return "skipped", f"{verdict.value.replace('_', ' ')}: {reasons}"
-        return "passed", ""
+        return outcome_of(check, clauses, self.terms, self._waived, self.target.base_url)
 
     @property
     def _circumstances(self) -> Circumstances:
@@ -356,7 +334,7 @@ class Run:
         self.results = self._waived(verdicts(owed, self._checks, self.terms))
         measured = self._taken()
         self.problems.extend(measured.errors)
-        if reason := _budget_ended_before(self.results):
+        if reason := budget_ended_before(self.results):
             self.problems.append(reason)
         waivers = [one for one in self.target.waivers if one.clause not in left_out]
         bad = bad_waivers(self.results, waivers, self._circumstances, clauses, self.terms)
@@ -453,49 +431,9 @@ class Run:
         return self.problems[0] if self.problems else _NOT_RUN[pytest_status]
 
 
-def _budget_ended_before(results: Iterable[ClauseVerdict]) -> str:
-    """Which MUST clauses nothing could show because the budget was spent; empty when there are none."""
-    left: dict[str, str] = {}
-    for one in results:
-        reasons = [check.reason for check in one.checks if check.reason.startswith(BUDGET_SPENT)]
-        if one.level is Level.MUST and not one.examined and reasons:
-            left[one.clause.id] = reasons[0]
-    if not left:
-        return ""
-    return f"{next(iter(left.values()))}; {len(left)} MUST clauses were not judged for that"
-
-
-def _why_waived(results: Iterable[ClauseVerdict]) -> str:
-    return "; ".join(f"{one.clause.id} waived: {one.reason}" for one in results if one.verdict is Verdict.WAIVED)
-
-
 _NOT_RUN = {
     int(pytest.ExitCode.INTERRUPTED): "the run was interrupted",
     int(pytest.ExitCode.INTERNAL_ERROR): "the harness failed",
     int(pytest.ExitCode.USAGE_ERROR): "the suite could not be started",
     int(pytest.ExitCode.NO_TESTS_COLLECTED): "no check was selected",
 }
-
-
-def prepare(option: Any) -> Run:
-    """A run from pytest's options.
-
-    Raises:
-        ConformanceError: See ``Run``.
-    """
-    folder = option.report_dir or Path("reports") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    selection = {"keyword": option.keyword, "fail_on_warned": bool(option.fail_on_warned)}
-    return Run(
-        Request(
-            report_dir=Path(folder),
-            target=option.target or "",
-            replay=option.replay or "",
-            profile=option.profile,
-            selection=selection,
-            fail_on_warned=bool(option.fail_on_warned),
-            generate=option.generate,
-            seed=option.generate_seed,
-            samples=option.samples,
-            shard=option.shard,
-        )
-    )

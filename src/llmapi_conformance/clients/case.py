@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.clients.catalogue import load_clients
+from llmapi_conformance.evidence.results import ResultStatus, ScenarioStopped
 from llmapi_conformance.sending.scenario import Instance, Scenario
 
 if TYPE_CHECKING:
@@ -33,5 +34,9 @@ def cases_of_clauses(specs: Path) -> list[tuple[str, Instance]]:
 
 
 async def _never_sent(_: Any) -> None:
-    """Clients send it themselves (``clients.running``)."""
-    raise NotImplementedError
+    """Clients send it themselves (``clients.running``).
+
+    Raises:
+        ScenarioStopped: Always.
+    """
+    raise ScenarioStopped(ResultStatus.NOT_OBSERVED, "official clients send it: llmapi-conformance clients run")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import struct
-import zlib
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
+
+from PIL import Image
 
 from llmapi_conformance.clients.agents import TOOL_SAID
 from llmapi_conformance.evidence.results import NO_UPSTREAM, ResultStatus
@@ -88,11 +89,6 @@ def prompts(target: Target) -> dict[str, str]:
 
 def _picture() -> str:
     """A red square of eight by eight as PNG, in base64."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = zlib.compress((b"\0" + b"\xff\0\0" * 8) * 8)
-    head = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    return base64.b64encode(png).decode()
+    made = BytesIO()
+    Image.new("RGB", (8, 8), "red").save(made, "PNG")
+    return base64.b64encode(made.getvalue()).decode()

@@ -10,7 +10,7 @@ import typer
 
 from llmapi_conformance import replaying
 from llmapi_conformance.commands.pytest_run import run_pytest
-from llmapi_conformance.commands.shared import new_report_dir, plainly
+from llmapi_conformance.commands.shared import plainly
 from llmapi_conformance.errors import ReportError
 from llmapi_conformance.evidence.recording import read_recording
 from llmapi_conformance.judging import oracles as _registered  # noqa: F401 - registers every oracle
@@ -19,7 +19,7 @@ from llmapi_conformance.pytest_plugin import check_name
 from llmapi_conformance.reporting.capsule import Subject, load_capsule, write_capsule
 from llmapi_conformance.reporting.past import load_run
 from llmapi_conformance.reporting.statement import RECORDING, seal_named_by
-from llmapi_conformance.request import Request
+from llmapi_conformance.request import Request, new_report_dir
 from llmapi_conformance.run import Run
 from llmapi_conformance.scenario_fixtures import instances_of
 

@@ -18,12 +18,11 @@ from llmapi_conformance.commands.shared import (
     ReportOption,
     TargetOption,
     known,
-    new_report_dir,
     plainly,
 )
 from llmapi_conformance.errors import ContractError, TargetError
 from llmapi_conformance.reporting.terminal import console_for_people
-from llmapi_conformance.request import EMBEDDED
+from llmapi_conformance.request import EMBEDDED, new_report_dir
 from llmapi_conformance.tree import tree
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ import typer
 
 from llmapi_conformance.commands.annotate import PlaceOption, System, running_on, tell
 from llmapi_conformance.commands.running import conduct
-from llmapi_conformance.commands.shared import UNTRUSTED, new_report_dir, plainly
+from llmapi_conformance.commands.shared import UNTRUSTED, plainly
 from llmapi_conformance.errors import ConformanceError
 from llmapi_conformance.reporting.past import PastRun
+from llmapi_conformance.request import Request, new_report_dir
 
 
 @plainly
@@ -85,7 +86,6 @@ def gate(
     """
     from llmapi_conformance.gating import Candidate, candidate_running
     from llmapi_conformance.reporting.comparing.baseline import load_baseline
-    from llmapi_conformance.request import Request
     from llmapi_conformance.run import Run
 
     system = running_on(os.environ)
@@ -112,14 +112,13 @@ def gate(
             from llmapi_conformance.reporting.annotations import github_command
 
             typer.echo(github_command("error", "The gate could not be run", str(error), place))
-        if system is not None and conformance is not None and conformance.document:
-            tell(system, conformance.document, folder, place or str(target))
         raise
     except KeyboardInterrupt:
         typer.echo("llmapi-conformance: interrupted; upstream and candidate are stopped", err=True)
         raise typer.Exit(UNTRUSTED) from None
-    if system is not None and conformance.document:
-        tell(system, conformance.document, folder, place or str(target))
+    finally:
+        if system is not None and conformance is not None and conformance.document:
+            tell(system, conformance.document, folder, place or str(target))
     raise typer.Exit(status)
 
 

@@ -87,10 +87,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """The trend: counts of each run, clauses that changed, times."""
-    from llmapi_conformance.history.trend import show_document, show_text
+    from llmapi_conformance.history.trend import show_text
 
-    found = _series(url, target, profile, most)
-    _put(show_document(found) if as_json else "\n".join(map(show_text, found)))
+    _tell(_series(url, target, profile, most), show_text, as_json=as_json)
 
 
 @app.command()
@@ -125,10 +124,9 @@ def flips(
     as_json: JsonOption = False,
 ) -> None:
     """Clauses that change their mind: flips, flake rate, and how sure it is."""
-    from llmapi_conformance.history.trend import flips_text, show_document
+    from llmapi_conformance.history.trend import flips_text
 
-    found = _series(url, target, profile, most)
-    _put(show_document(found) if as_json else "\n".join(map(flips_text, found)))
+    _tell(_series(url, target, profile, most), flips_text, as_json=as_json)
 
 
 @app.command()
@@ -142,10 +140,9 @@ def latency(
     as_json: JsonOption = False,
 ) -> None:
     """Times of each operation: percentiles of the newest run, and what is usual."""
-    from llmapi_conformance.history.trend import latency_text, show_document
+    from llmapi_conformance.history.trend import latency_text
 
-    found = _series(url, target, profile, most)
-    _put(show_document(found) if as_json else "\n".join(map(latency_text, found)))
+    _tell(_series(url, target, profile, most), latency_text, as_json=as_json)
 
 
 @app.command()
@@ -283,6 +280,12 @@ def _series(url: str | None, target: str, profile: str, most: int) -> list[Serie
         asked = " ".join(word for word in (target, profile) if word)
         raise HistoryError(f"The history at {history.place} has no run{f' of {asked}' if asked else ''}.")
     return found
+
+
+def _tell(found: list[Series], text: Callable[[Series], str], *, as_json: bool) -> None:
+    from llmapi_conformance.history.trend import show_document
+
+    _put(show_document(found) if as_json else "\n".join(map(text, found)))
 
 
 def _statements() -> dict[str, str]:

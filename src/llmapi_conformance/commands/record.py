@@ -13,9 +13,10 @@ import typer
 from rich.text import Text
 
 from llmapi_conformance import __version__
-from llmapi_conformance.commands.shared import new_report_dir, plainly
+from llmapi_conformance.commands.shared import plainly
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.reporting.terminal import console_for_people
+from llmapi_conformance.request import new_report_dir
 
 if TYPE_CHECKING:
     from llmapi_conformance.passthrough.recorder import Recorder

@@ -25,7 +25,6 @@ from llmapi_conformance.commands.shared import (
     ShardOption,
     TargetOption,
     known,
-    new_report_dir,
     plainly,
 )
 from llmapi_conformance.errors import ContractError, TargetError
@@ -35,7 +34,7 @@ from llmapi_conformance.gating import set_up
 from llmapi_conformance.reporting.comparing.baseline import load_baseline
 from llmapi_conformance.reporting.folder import FILES
 from llmapi_conformance.reporting.terminal import console_for_people, print_plan, print_summary, print_tasks
-from llmapi_conformance.request import EMBEDDED, Request
+from llmapi_conformance.request import EMBEDDED, Request, new_report_dir
 from llmapi_conformance.run import Run
 from llmapi_conformance.sending.plan import Plan
 from llmapi_conformance.sending.sharding import ALONE

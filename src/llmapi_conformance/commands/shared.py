@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -110,8 +109,3 @@ def known(name: str, kind: str) -> str:
     if name not in known:
         raise ContractError(f"The reference gateway has no {kind} {name}; it has {', '.join(known)}.")
     return name
-
-
-def new_report_dir() -> Path:
-    """A folder named by the time (UTC)."""
-    return Path("reports") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
