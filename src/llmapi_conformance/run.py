@@ -45,9 +45,9 @@ from llmapi_conformance.sending.plan import Plan, make_plan
 from llmapi_conformance.sending.replayer import Replayer
 from llmapi_conformance.sending.resuming import Earlier, kept_beside, read_earlier, same_run
 from llmapi_conformance.sending.sender import Setting
-from llmapi_conformance.sending.session import NOT_NOW
 from llmapi_conformance.sending.sharding import part_of, share_of, whole_plan
 from llmapi_conformance.sending.spending import forecast, spent_document, unbounded
+from llmapi_conformance.sending.transient import NOT_NOW
 from llmapi_conformance.target.description import describe, described
 from llmapi_conformance.target.files import load_target
 from llmapi_conformance.target.keyring import Keyring

@@ -17,6 +17,8 @@ from llmapi_conformance.sending.usage import Usage, may_be_charged, usage_of
 from llmapi_conformance.target.prices import Price, Prices, Spending
 from llmapi_conformance.target.target import Role, Target
 from tests.judging.build import exchange
+from tests.judging.response_cases import response
+from tests.judging.websocket_cases import ask, frame, socket, turn
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
@@ -38,6 +40,7 @@ TARGET = Target(
     prices=PRICES,
 )
 DECLARED = Cost(2, 10_000, 4_000)
+TURN = response()["usage"]
 
 
 async def _nothing(session: object) -> None: ...
@@ -109,6 +112,11 @@ ANSWERS: dict[str, tuple[Exchange, Usage]] = {
         ),
         Usage(20, 544, 2),
     ),
+    "two turns of a WebSocket, and a message that asks for nothing": (
+        socket(turn(), frame({"type": "response.cancel"}, sent=True), turn()),
+        Usage(2 * TURN["input_tokens"], 2 * TURN["output_tokens"], 0),
+    ),
+    "a turn of a WebSocket that got no usage": (socket(turn(), ask()), Usage(None, None, None)),
     "an answer that broke off": (
         chat({"prompt_tokens": 17, "completion_tokens": 5}, ending=Ending.CUT),
         Usage(None, None, None),

@@ -7,13 +7,14 @@ import json as jsonlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from llmapi_conformance.evidence.results import NO_UPSTREAM, ResultStatus, ScenarioStopped
 from llmapi_conformance.generating.cases import Order
 from llmapi_conformance.sending.credentials import Auth, Credential, bearer, made_up
 from llmapi_conformance.sending.outgoing import Outgoing
+from llmapi_conformance.sending.transient import NOT_NOW, TRANSIENT, Expect, transient, transient_talk
 
 if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
     from llmapi_conformance.sending.scenario import Instance
     from llmapi_conformance.target.target import Target
 
-Expect = Literal["success", "refusal", "any"]
-_TRANSIENT = {"success": frozenset({429, 502, 503, 504}), "refusal": frozenset({429}), "any": frozenset[int]()}
-NOT_NOW = frozenset({429, 502, 503, 504, 529})
-"""What says in a probe that the gateway, or its upstream, can't answer just now; 529 is Anthropic's "overloaded"."""
-_TRY_AGAIN_LATER = 1013  # registered with IANA for WebSocket close codes
 _UNSET: Any = object()
 _PLAIN = bytes(range(0x21, 0x7F))
 UPSTREAM_DEADLINE = 5.0
@@ -301,7 +297,7 @@ class Session:
             lambda attempt: self._gateway.converse(self._instance, step, attempt, outgoing, script, deflate=deflate),
             expect,
         )
-        if (expect == "success" or self._gateway.probing) and (reason := _transient_talk(exchange)):
+        if (expect == "success" or self._gateway.probing) and (reason := transient_talk(exchange)):
             raise ScenarioStopped(ResultStatus.INCONCLUSIVE, reason)
         return exchange
 
@@ -414,7 +410,7 @@ class Session:
 
     async def _again(self, attempt: int, exchange: Exchange, expect: Expect) -> bool:
         """Whether to send once more, since the answer says nothing; the pause before that is over then."""
-        reason = _transient(exchange, NOT_NOW if self._gateway.probing else _TRANSIENT[expect])
+        reason = transient(exchange, NOT_NOW if self._gateway.probing else TRANSIENT[expect])
         if reason and not await self._gateway.pause_before_retry(self._instance, attempt, exchange):
             raise ScenarioStopped(ResultStatus.INCONCLUSIVE, f"{reason} (attempt {attempt})")
         return bool(reason)
@@ -423,31 +419,3 @@ class Session:
 def _on_one_line(path: str) -> str:
     """A path in which whatever would end the request line or the path is escaped: an id in it may be the gateway's."""
     return quote(path, safe=_PLAIN, errors="surrogatepass")
-
-
-def _transient(exchange: Exchange, statuses: frozenset[int]) -> str:
-    """Why the exchange says nothing about the behaviour under judgement; empty when it does.
-
-    Args:
-        exchange: To look at.
-        statuses: Those that say nothing; where there are none, silence says something too.
-    """
-    if not statuses:
-        return ""
-    if not exchange.answered:
-        return exchange.failure
-    if exchange.status in statuses:
-        return f"{exchange.request.method} {exchange.request.path} was answered with {exchange.status}"
-    return ""
-
-
-def _transient_talk(exchange: Exchange) -> str:
-    """Why a WebSocket that was opened says nothing about the behaviour under judgement; empty when it does."""
-    for message in exchange.messages:
-        status = message.json.get("status")
-        if message.json.get("type") == "error" and isinstance(status, int) and status in _TRANSIENT["success"]:
-            return f"an error message on {exchange.request.path} had status {status}"
-    close = exchange.close
-    if close and close.by == "gateway" and close.code == _TRY_AGAIN_LATER and not exchange.body:
-        return f"the gateway closed {exchange.request.path} with {close.code}, try again later"
-    return ""

@@ -10,7 +10,7 @@ from llmapi_conformance.evidence.tasks import CLEANUP, SUBMITTING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llmapi_conformance.evidence.exchange import Exchange
+    from llmapi_conformance.evidence.exchange import Exchange, Message
 
 MOST: Final = 2_000_000
 """Tokens of one answer beyond which a report is not believed: no model reads or writes as much."""
@@ -66,12 +66,16 @@ def usage_of(exchange: Exchange) -> Usage:
 
 
 def _of_turns(exchange: Exchange) -> Usage:
-    asked = sum(message.sent for message in exchange.conversation)
+    asked = sum(_asks(message) for message in exchange.conversation)
     told = [usages for message in exchange.messages if (usages := list(_usages(message.json)))]
     if len(told) < asked:
         return Usage()
     inputs, outputs = ([_most(usages, spellings) for usages in told] for spellings in (_INPUT, _OUTPUT))
     return Usage(_sum(inputs), _sum(outputs), 0)
+
+
+def _asks(message: Message) -> bool:
+    return message.sent and isinstance(message.json, dict) and message.json.get("type") == "response.create"
 
 
 def _documents(exchange: Exchange) -> Iterator[Any]:
