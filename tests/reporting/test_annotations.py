@@ -20,6 +20,7 @@ def test_a_failed_clause_is_an_error_at_the_target_file_and_a_warned_one_a_warni
     assert lines[0] == (
         "::error file=ci/target.toml,line=1,title=CHAT-S04 failed::The promise of CHAT-S04 [is] kept. (MUST, protocol) "
         "Expected: it is so. Observed: it is not so"
+        " | Again: llmapi-conformance run --target ci/target.toml --profile gate -k CHAT-S04"
     )
     assert of_kind("warning", lines)[0].startswith("::warning file=ci/target.toml,line=1,title=MSG-S07 warned::")
     assert of_kind("notice", lines) == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -177,8 +178,8 @@ def test_checks_without_a_target_say_how_to_name_one() -> None:
     assert "Name a target" in done.stdout + done.stderr
 
 
-def test_a_red_build_says_in_one_line_what_broke(tmp_path: Path) -> None:
-    done = tool("run", "--fault", "M15", "-k", "CHAT-S04", "--report-dir", "out", cwd=tmp_path)
+def test_a_red_build_says_in_one_line_what_broke_and_how_to_see_it_again(tmp_path: Path) -> None:
+    done = tool("run", "--fault", "M15", "-k", "chat", "--generate", "0", "--report-dir", "out", cwd=tmp_path)
     assert done.returncode == 1
     last = [line for line in done.stdout.splitlines() if "reference gateway: findings" in line]
     assert last
@@ -188,6 +189,12 @@ def test_a_red_build_says_in_one_line_what_broke(tmp_path: Path) -> None:
     junit = (tmp_path / "out" / "junit.xml").read_text("utf-8")
     assert 'name="CHAT-S04 A stream ends with' in junit
     assert "expected" in junit
+    command = next(line for line in done.stdout.splitlines() if line.startswith("again: "))
+    program, *words = shlex.split(command.removeprefix("again: "))
+    assert (program, words[-1]) == ("llmapi-conformance", "CHAT-S04")
+    once_more = tool(*words, "--report-dir", "twice", cwd=tmp_path)
+    assert once_more.returncode == 1
+    assert "findings: CHAT-S04" in once_more.stdout
 
 
 def test_clauses_can_be_listed_searched_and_shown(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ from llmapi_conformance.errors import ContractError, TargetError
 from llmapi_conformance.evidence.results import BUDGET_SPENT
 from llmapi_conformance.evidence.shard import Shard, sent_elsewhere
 from llmapi_conformance.gating import set_up
-from llmapi_conformance.reporting.comparing.baseline import load_baseline
+from llmapi_conformance.judging.verdicts import Verdict
+from llmapi_conformance.reporting.again import again
+from llmapi_conformance.reporting.comparing.baseline import known_findings, load_baseline
 from llmapi_conformance.reporting.folder import FILES
 from llmapi_conformance.reporting.terminal import console_for_people, print_plan, print_summary, print_tasks
 from llmapi_conformance.request import EMBEDDED, Request, new_report_dir
@@ -191,6 +193,8 @@ def conduct(conformance: Run, keyword: str) -> int:
         raise TargetError("; ".join(conformance.problems))
     print_summary(console, conformance.results, conformance.document, _cleanup_command(conformance))
     folder = conformance.request.report_dir
+    if command := _again_command(conformance):
+        console.print(Text(f"again: {command}", "red"))
     if command := _resume_command(conformance):
         console.print(Text(f"to go on, with the same options: {command}", "yellow"))
     left = [name for name in FILES if (folder / name).exists()]
@@ -207,6 +211,22 @@ def _print_shard(shard: Shard, own: Plan, elsewhere: int) -> None:
     if alone and shard.count > 1:
         words = f"{alone} of its scenarios need a key or the gateway to themselves: send it when the others have ended"
         console.print(Text(f"{words}, unless each shard has a gateway of its own", "yellow"))
+
+
+def _again_command(conformance: Run) -> str:
+    """What asks for the clauses that failed, and nothing else; there is none for a recording."""
+    request, document = conformance.request, conformance.document
+    known_ones = known_findings(document)
+    failed = [
+        one["id"] for one in document["clauses"] if one["verdict"] == Verdict.FAILED and one["id"] not in known_ones
+    ]
+    if not failed or request.replay:
+        return ""
+    options = ["--fault", request.fault] if request.fault else []
+    options += [word for name in request.variations for word in ("--variation", name)]
+    options += ["--delay-ms", str(request.delay_ms)] if request.delay_ms else []
+    target = "" if request.target == EMBEDDED else request.target
+    return again(document, target=target, clauses=failed, reference=options)
 
 
 def _resume_command(conformance: Run) -> str:

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.judging.verdicts import Verdict
+from llmapi_conformance.reporting.again import TARGET_FILE, again
 from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, known_findings
 from llmapi_conformance.reporting.excerpt import printable
 from llmapi_conformance.reporting.markdown import cut
@@ -33,7 +34,7 @@ def github_annotations(document: Mapping[str, Any], place: str = "") -> list[str
     warnings: list[tuple[str, str]] = []
     for clause in _fresh(document):
         told = errors if clause["verdict"] == Verdict.FAILED else warnings
-        told.append((f"{clause['id']} {clause['verdict']}", _sentence(clause)))
+        told.append((f"{clause['id']} {clause['verdict']}", _sentence(clause) + _again(document, clause, place)))
     for lost in (document.get("baseline") or {}).get("lost", ()):
         told = errors if lost["fails"] else warnings
         told.append((f"{lost['clause']} is no longer observed", lost["words"]))
@@ -105,6 +106,12 @@ def _sentence(clause: Mapping[str, Any]) -> str:
             f" Expected: {cut(printable(first['expected']), 300)}. Observed: {cut(printable(first['observed']), 300)}"
         )
     return printable(text).replace("\n", " ")
+
+
+def _again(document: Mapping[str, Any], clause: Mapping[str, Any], place: str) -> str:
+    target = place if place.endswith(".toml") else TARGET_FILE
+    command = again(document, target=target, clauses=[clause["id"]])
+    return f" | Again: {command}" if command else ""
 
 
 def _counts(document: Mapping[str, Any]) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shlex
 import stat
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.errors import ReportError
+from llmapi_conformance.reporting.again import again
 from llmapi_conformance.reporting.excerpt import printable
 from llmapi_conformance.reporting.measured import objective_sentence, objectives_by_weight
 from llmapi_conformance.reporting.past import load_run
@@ -159,27 +159,13 @@ def readme(document: Mapping[str, Any], *, signed: bool) -> str:
         "",
         "To repeat the run",
         f"  pip install '{tool['name']}=={tool['version']}'",
-        f"  {command(document)}",
+        f"  {again(document)}",
         f"  contract  SHA-256 {document['contract']}",
         f"  target    SHA-256 {digest} (target.json with sorted keys and no spaces); the keys are yours",
         f"  seal      {(document.get('recording') or {}).get('seal')}",
         "",
     ]
     return "\n".join(lines)
-
-
-def command(document: Mapping[str, Any]) -> str:
-    """The command that makes the same run again."""
-    selection = document["selection"]
-    words = ["llmapi-conformance", "run", "--target", "TARGET.toml", "--profile", document["profile"]]
-    for option, name in (("--generate", "generate"), ("--seed", "seed"), ("--samples", "samples")):
-        if selection.get(name) is not None:
-            words += [option, str(selection[name])]
-    if selection.get("keyword"):
-        words += ["-k", str(selection["keyword"])]
-    if selection.get("fail_on_warned"):
-        words.append("--strict")
-    return shlex.join(words)
 
 
 _SIGNED: Final = (

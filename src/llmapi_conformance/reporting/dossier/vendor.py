@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from llmapi_conformance.judging.verdicts import Verdict
-from llmapi_conformance.reporting.bundle import command
+from llmapi_conformance.reporting.again import again
 from llmapi_conformance.reporting.measured import objectives_by_weight
 from llmapi_conformance.reporting.plots import Plot, plots_of
 
@@ -140,7 +140,7 @@ def _vendor(name: str, file: str, runs: Sequence[PastRun], folder: Path) -> Vend
         surfaces=surfaces,
         verdicts=tuple(verdict for verdict in Verdict if any(counts[verdict] for counts in surfaces.values())),
         unseen=dict(sorted(unseen.items(), key=lambda one: -len(one[1]))),
-        command=command(newest.document),
+        command=again(newest.document),
     )
 
 
