@@ -77,6 +77,19 @@ def test_simulated_nights_have_the_time_that_they_are_given(work_folder: Path) -
     assert refused.exit_code == 2
 
 
+@pytest.mark.parametrize("part", ["1/2", "1,3/3"])
+def test_a_part_of_a_run_is_no_night_and_the_sentence_says_to_merge_first(work_folder: Path, part: str) -> None:
+    whole = night(work_folder, ".", 1)
+    selection = {"keyword": "", "fail_on_warned": False, "shard": part}
+    shard = written(work_folder / "shard", dict(past({"CHAT-S04": "F"}, day=2, selection=selection).document))
+    done = call("add", whole, str(shard))
+    assert done.exit_code == 2
+    assert f"is part {part} of a run, and no night of its own: merge all shards" in " ".join(done.stderr.split())
+    assert not Path("reports/history.sqlite").exists()  # nor is what stood beside it added
+    assert call("add", whole).output.strip().endswith("added")
+    assert len(json.loads(call("show", "--json").output)["series"]) == 1
+
+
 def test_metrics_go_to_a_file_or_to_standard_output(work_folder: Path) -> None:
     call("add", night(work_folder, "F", 0), "--at", "2999-01-01T00:00:00")
     shown = call("metrics")

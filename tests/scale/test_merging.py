@@ -145,10 +145,12 @@ def test_the_same_shard_twice_is_refused(shards: list[Path], tmp_path: Path) -> 
     [
         ({"target": {**TARGET, "base_url": "http://127.0.0.1:2"}}, "another target, by base_url .*'matrix'"),
         ({"target": {**TARGET, "region": "eu"}}, "another target, by region"),
+        ({"target": {**TARGET, "roles": {"general:x": ["m" * 200]}}}, "another target, by roles, as the first line of"),
         ({"profile": "probe"}, "another profile"),
         ({"contract_digest": "cd" * 32}, "another contract"),
         ({"tool_version": "2"}, "another version of the tool"),
-        ({"selection": {"keyword": "y", "shard": "2/3"}}, "another selection"),
+        ({"selection": {"keyword": "y", "shard": "2/3"}}, r"another -k \('x' and 'y'\)\. Send one of them again"),
+        ({"selection": {"keyword": "x", "seed": 2, "shard": "2/3"}}, r"another --seed \(None and 2\)"),
         ({"selection": {"keyword": "x", "shard": "2/4"}}, "another number of shards"),
     ],
 )
@@ -158,6 +160,26 @@ def test_shards_of_different_runs_are_refused_and_say_what_differs(
     one, other = shard(tmp_path, 1), shard(tmp_path / "other", 2, **changes)
     with pytest.raises(RecordingError, match=f"are no parts of one run: they have {words}"):
         gather([one, other], partial=True)
+
+
+HOUR = 3600.0
+
+
+def test_a_shard_of_another_night_is_refused_and_says_when_each_began(tmp_path: Path) -> None:
+    night = 1_700_000_000.0
+    paths = [shard(tmp_path, number, started_at=night + HOUR * (24 if number == 2 else 0)) for number in (1, 2, 3)]
+    words = r"1-of-3\S* and \S*2-of-3\S* are no parts .*24\.0 hours apart \(2023-11-14 22:13 UTC and .*--hours-apart 24"
+    for partial in (False, True):
+        with pytest.raises(RecordingError, match=words):
+            gather(paths, partial=partial)
+    assert gather(paths, hours_apart=24).missing == ()
+
+
+def test_it_is_the_first_and_the_last_shard_that_may_not_be_too_far_apart(tmp_path: Path) -> None:
+    paths = [shard(tmp_path, number, started_at=HOUR * 4 * number) for number in (1, 2, 3)]
+    assert gather(paths[:2], partial=True).missing == (3,)
+    with pytest.raises(RecordingError, match=r"8\.0 hours apart .*at most 6 are allowed"):
+        gather(paths)
 
 
 def spoil(path: Path, old: bytes, new: bytes) -> None:

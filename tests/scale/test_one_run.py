@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +94,24 @@ def test_judging_the_merged_recording_again_gives_the_same_bytes(runs: Path, tmp
 @pytest.mark.timeout(400)
 def test_a_merge_is_verified_as_any_run(runs: Path) -> None:
     assert tool("verify", runs / "merged")[0] == 0
+
+
+@pytest.mark.timeout(400)
+def test_a_merge_is_one_night_of_the_history_however_often_it_is_made(runs: Path, tmp_path: Path) -> None:
+    history = ("--history-url", tmp_path / "nights.sqlite")
+    status, said = tool("history", "add", runs / "1", *history)
+    assert (status, "merge all shards of that run first" in " ".join(said.split())) == (2, True)
+    status, said = tool("history", "add", runs / "merged", *history)
+    assert (status, "added" in said) == (0, True)
+    assert tool("merge", *(runs / f"{number}" for number in (1, 2, 3)), "-o", tmp_path / "anew")[0] == 1
+    status, said = tool("history", "add", tmp_path / "anew", *history)
+    assert (status, "is there already" in " ".join(said.split())) == (0, True)
+    (series,) = json.loads(tool("history", "show", "--json", *history)[1])["series"]
+    (night,) = series["runs"]
+    parts = [read_recording(runs / f"{number}" / "recording.jsonl") for number in (1, 2, 3)]
+    began = min(part.opening.started_at for part in parts)
+    shown = datetime.fromisoformat(night["started_at"]).timestamp()
+    assert shown == pytest.approx(began, abs=1.0)  # it is shown to the second
 
 
 @pytest.mark.timeout(400)

@@ -62,14 +62,20 @@ def add(
         typer.Option(help="When the run shall have begun (UTC), for a trial with simulated nights; one RUN alone."),
     ] = None,
 ) -> None:
-    """Add runs; one that is there already is left as it is."""
+    """Add runs; one that is there already is left as it is.
+
+    A shard is no run: merge all shards of a night, and add the merged run.
+    """
     from llmapi_conformance.history.adding import add as add_run
+    from llmapi_conformance.history.adding import be_whole
     from llmapi_conformance.reporting.past import load_run
 
     if at is not None and len(runs) != 1:
         raise HistoryError("--at says when one run began: name one RUN.")
     moment = at.replace(tzinfo=UTC) if at is not None else None
     loaded = [load_run(path) for path in runs]
+    for run in loaded:  # before any of them is added
+        be_whole(run)
     history = _opened(url, new=True)
     for run in loaded:
         new = add_run(history, run, at=moment)

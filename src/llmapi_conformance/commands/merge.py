@@ -10,6 +10,7 @@ import typer
 from llmapi_conformance.commands.running import conduct
 from llmapi_conformance.commands.shared import BaselineOption, plainly
 from llmapi_conformance.errors import ReportError
+from llmapi_conformance.evidence.merging import HOURS_APART, gather, write_merged
 from llmapi_conformance.reporting.comparing.baseline import load_baseline
 from llmapi_conformance.request import Request
 from llmapi_conformance.run import Run
@@ -26,16 +27,23 @@ def merge(
     partial: Annotated[
         bool, typer.Option("--partial", help="Go without shards that are missing or can't be used.")
     ] = False,
+    hours_apart: Annotated[
+        float,
+        typer.Option(
+            metavar="HOURS",
+            min=0,
+            help="Hours between the beginnings of the first and the last shard, at most: one of another night tells "
+            "what the gateway was then.",
+        ),
+    ] = HOURS_APART,
     baseline: BaselineOption = None,
 ) -> None:
     """Put the shards of one run together and judge them as one. Exit status as for run.
 
     Runs of several targets, regions or nights are not merged: 'matrix' puts them side by side.
     """
-    from llmapi_conformance.evidence.merging import gather, write_merged
-
     known_run = load_baseline(baseline) if baseline else None
-    gathered = gather(shards, partial=partial)
+    gathered = gather(shards, partial=partial, hours_apart=hours_apart)
     for reason in gathered.left_out:
         typer.echo(f"left out: {reason}", err=True)
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.errors import ContractError, RecordingError
 from llmapi_conformance.evidence.journal import Journal
@@ -17,6 +19,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmapi_conformance.evidence.recording import Key, Opening
+
+HOURS_APART: Final = 6.0
+"""Hours between the beginnings of the first and the last shard of a run, at most, where nobody says otherwise.
+
+Our examples give a job that sends a shard an hour at most, the last one waits for the others, and each may have to wait
+for a machine; nights are 24 hours apart, and clocks of machines hardly ever more than minutes.
+"""
+_SHORT: Final = 60
+"""Characters of a value that can be read inside a sentence."""
+_OPTIONS: Final = {
+    "keyword": "-k",
+    "generate": "--generate",
+    "seed": "--seed",
+    "samples": "--samples",
+    "fail_on_warned": "--strict",
+}
+_OTHER_TOOL: Final = "Send them with the same version of the tool on every machine."
+_OTHER_OPTIONS: Final = "Send one of them again with the options of the other."
+_OTHER_TARGET: Final = "Runs of several targets go side by side into 'matrix'."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +70,14 @@ class Merge:
     left_out: tuple[str, ...]
 
 
-def gather(paths: Sequence[Path], *, partial: bool = False) -> Merge:
+def gather(paths: Sequence[Path], *, partial: bool = False, hours_apart: float = HOURS_APART) -> Merge:
     """Read shards, see that each is whole and that they are parts of one run.
 
     Args:
         paths: Recordings, or folders that hold one, in any order.
-        partial: Whether to go without those that are missing or can't be used.
+        partial: Whether to go without those that are missing or can't be used; never with those of another run.
+        hours_apart: Hours between the beginnings of the first and the last, at most: a shard of another night says what
+            the gateway was then.
 
     Raises:
         RecordingError: They can't be put together; one sentence says why, and what to do.
@@ -73,6 +96,7 @@ def gather(paths: Sequence[Path], *, partial: bool = False) -> Merge:
     sources.sort(key=lambda one: one.shard.number)
     for before, after in itertools.pairwise(sources):
         _same_run(before, after)
+    _same_time(sources, hours_apart)
     count = sources[0].shard.count
     missing = tuple(sorted({*range(1, count + 1)} - {one.shard.number for one in sources}))
     if missing and not partial:
@@ -159,21 +183,50 @@ def _same_run(one: Source, other: Source) -> None:
     if one.shard.number == other.shard.number and one.shard.count == other.shard.count:
         raise RecordingError(f"{one.path} and {other.path} are both {one.shard.words}: name one of them.")
     a, b = one.recording.opening, other.recording.opening
-    pairs: list[tuple[str, Any, Any]] = [
-        ("number of shards", one.shard.count, other.shard.count),
-        ("version of the tool", a.tool_version, b.tool_version),
-        ("contract", a.contract_digest, b.contract_digest),
-        ("profile", a.profile, b.profile),
-        ("selection", _selection(a), _selection(b)),
-        *((f"target, by {name}", a.target.get(name), b.target.get(name)) for name in sorted({*a.target, *b.target})),
+    pairs: list[tuple[str, Any, Any, str]] = [
+        ("number of shards", one.shard.count, other.shard.count, _OTHER_OPTIONS),
+        ("version of the tool", a.tool_version, b.tool_version, _OTHER_TOOL),
+        ("contract", a.contract_digest[:12], b.contract_digest[:12], _OTHER_TOOL),
+        ("profile", a.profile, b.profile, _OTHER_OPTIONS),
+        *((_OPTIONS.get(what, what), mine, others, _OTHER_OPTIONS) for what, mine, others in _beside(a, b)),
+        *(
+            (f"target, by {name}", a.target.get(name), b.target.get(name), _OTHER_TARGET)
+            for name in sorted({*a.target, *b.target})
+        ),
     ]
-    for what, mine, others in pairs:
+    for what, mine, others, advice in pairs:
         if mine != others:
-            advice = " Runs of several targets go side by side into 'matrix'." if what.startswith("target") else ""
+            values = f" ({mine!r} and {others!r})"
             raise RecordingError(
-                f"{one.path} and {other.path} are no parts of one run: they have another {what} "
-                f"({mine!r} and {others!r}).{advice}"
+                f"{one.path} and {other.path} are no parts of one run: they have another {what}"
+                f"{values if len(values) <= _SHORT * 2 else ', as the first line of each says'}. {advice}"
             )
+
+
+def _same_time(sources: Sequence[Source], hours: float) -> None:
+    """See that shards are of one night.
+
+    Raises:
+        RecordingError: They are not.
+    """
+    first, last = (choose(sources, key=lambda one: one.recording.opening.started_at) for choose in (min, max))
+    began, ended = first.recording.opening.started_at, last.recording.opening.started_at
+    if (apart := (ended - began) / 3600) > hours:
+        raise RecordingError(
+            f"{first.path} and {last.path} are no parts of one run: they began {apart:.1f} hours apart "
+            f"({_moment(began)} and {_moment(ended)}), and at most {hours:g} are allowed. Name the shards of one "
+            f"run, or allow it with --hours-apart {math.ceil(apart)}."
+        )
+
+
+def _moment(timestamp: float) -> str:
+    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _beside(a: Opening, b: Opening) -> list[tuple[str, Any, Any]]:
+    """What two shards were asked for, name by name."""
+    mine, others = _selection(a), _selection(b)
+    return [(name, mine.get(name), others.get(name)) for name in sorted({*mine, *others})]
 
 
 def _selection(opening: Opening) -> dict[str, Any]:

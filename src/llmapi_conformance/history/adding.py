@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from llmapi_conformance.errors import RecordingError, ReportError
+from llmapi_conformance.errors import HistoryError, RecordingError, ReportError
 from llmapi_conformance.evidence.recording import read_recording
 from llmapi_conformance.history.latencies import latencies
 from llmapi_conformance.history.models import FindingRow, LatencyRow, RunRow, VerdictRow
@@ -30,6 +30,19 @@ def identity(run: PastRun) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def be_whole(run: PastRun) -> None:
+    """See that a run is no shard, and no merge that goes without one: it would count as a night of its own.
+
+    Raises:
+        HistoryError: It is.
+    """
+    if run.shard:
+        raise HistoryError(
+            f"{run.path} is part {run.shard} of a run, and no night of its own: merge all shards of that run first "
+            "(llmapi-conformance merge SHARD... -o DIR), then add the merged run."
+        )
+
+
 def add(history: History, run: PastRun, *, at: datetime | None = None) -> bool:
     """Add a run, with the times of its recording where it lies beside the verdicts.
 
@@ -42,9 +55,10 @@ def add(history: History, run: PastRun, *, at: datetime | None = None) -> bool:
         Whether it was new.
 
     Raises:
-        HistoryError: The database can't do it.
+        HistoryError: The database can't do it, or it is a part of a run.
         ReportError: The verdicts lack a part.
     """
+    be_whole(run)
     row = _row(run, at)
     known = select(RunRow.id).where(RunRow.identity == row.identity)
     with history.reading() as session:  # where it is there already, the recording need not be read

@@ -83,9 +83,13 @@ class PastRun:
     @property
     def keyword(self) -> str:
         """What narrowed the checks, and which part of the run it is; empty when nothing did, and it is all of it."""
-        selection = self.document["selection"]
-        shard = str(selection.get("shard", ""))
-        return " ".join(filter(None, (str(selection.get("keyword", "")), f"shard {shard}" if shard else "")))
+        keyword = str(self.document["selection"].get("keyword", ""))
+        return " ".join(filter(None, (keyword, f"shard {self.shard}" if self.shard else "")))
+
+    @property
+    def shard(self) -> str:
+        """Which part of a run it is, such as ``2/3``, or ``1,3/3`` of a partial merge; empty for a whole one."""
+        return str(self.document["selection"].get("shard", ""))
 
     @property
     def problems(self) -> tuple[str, ...]:
