@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from llmapi_conformance.target.parts import TargetPart
 
+WITHIN = 120.0
+"""Seconds that a candidate has until it serves, where nobody says otherwise."""
 STOP_DEADLINE = 10.0
 """Seconds that a process has to end after it was asked to."""
 SETUP_DEADLINE = 300.0
@@ -49,7 +52,7 @@ class Candidate:
 
     command: str
     ready: str = ""
-    within: float = 120.0
+    within: float = WITHIN
     upstream_port: int = 0
     log: Path | None = None
 
@@ -76,6 +79,9 @@ def candidate_running(candidate: Candidate, target: Path) -> Iterator[None]:
                     f"{target}: control_url is {part.upstream.control_url}; a gate starts the upstream itself, so it "
                     "must be a port of this machine, such as http://127.0.0.1:4901."
                 )
+            _unused(control.port, f"[upstream] control_url of {target} names")
+            if candidate.upstream_port:
+                _unused(candidate.upstream_port, "--upstream-port names")
             upstream = start_upstream(port=candidate.upstream_port, control_port=control.port)
             stack.callback(upstream.stop)
             environment["UPSTREAM_URL"] = upstream.announcement["upstream_url"]
@@ -135,6 +141,19 @@ def set_up(target: Path, environment: Mapping[str, str] = os.environ) -> None:
         raise TargetError(f"{target}: [setup] {shown} took longer than {SETUP_DEADLINE:.0f} s and was ended.") from None
     if done.returncode:
         raise TargetError(f"{target}: [setup] {shown} ended with status {done.returncode}; what it said stands above.")
+
+
+def _unused(port: int, whose: str) -> None:
+    """See that the upstream can listen there: another gate may be running, or one that was killed."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise TargetError(
+                f"{whose} port {port} for our upstream, which can't be used ({error.strerror}): stop what listens "
+                "there, such as another gate, or name another port."
+            ) from None
 
 
 def _free(address: str) -> None:

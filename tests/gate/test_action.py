@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -156,6 +157,13 @@ def test_a_release_is_let_through_when_nothing_new_fails_and_stopped_when_someth
     assert not named & failing
     assert all(line.startswith("::error file=target.toml,line=1,") for line in errors)
     assert "CHAT-S04 failed" in worse.summary
+    assert all(" | Again: llmapi-conformance gate --target target.toml --candidate " in line for line in errors)
+    command = next(line for line in worse.log.splitlines() if line.startswith("again: "))
+    program, *words = shlex.split(command.removeprefix("again: "))
+    tool = str(runner / "llmapi-conformance" / "bin" / program)
+    once_more = subprocess.run([tool, *words], cwd=project, capture_output=True, text=True, check=False, timeout=120)
+    assert once_more.returncode == 1, once_more.stdout + once_more.stderr
+    assert "Keyway 0.2.0: findings: CHAT-S04" in once_more.stdout
     assert nobody_listens(project)
 
 

@@ -157,6 +157,31 @@ def test_an_upstream_elsewhere_can_not_be_started_by_the_gate(tmp_path: Path) ->
         pass
 
 
+@pytest.mark.parametrize("whose", ["control_url of", "--upstream-port"])
+def test_a_port_of_the_upstream_that_is_taken_is_named(tmp_path: Path, whose: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        other = free_ports(1)[0]
+        control, upstream = (other, port) if whose.startswith("--") else (port, other)
+        target = target_file(tmp_path, f'[upstream]\ncontrol_url = "http://127.0.0.1:{control}"\n')
+        words = rf"{whose} .*port {port} for our upstream, .*Address already in use.*stop what listens there"
+        with (
+            pytest.raises(TargetError, match=words),
+            candidate_running(Candidate("exec sleep 60", upstream_port=upstream), target),
+        ):
+            pass
+
+
+def test_a_shard_that_is_none_is_said_before_anything_is_set_up(tmp_path: Path) -> None:
+    target = target_file(tmp_path, '[setup]\ncommand = ["touch", "made"]\n')
+    command = [sys.executable, "-m", "llmapi_conformance", "run", "-t", target, "--shard", "3/2"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "'3/2' is no shard" in done.stderr) == (2, True)
+    assert not (tmp_path / "made").exists()
+
+
 def test_set_up_runs_beside_the_target_file_and_its_failure_is_told(tmp_path: Path) -> None:
     set_up(target_file(tmp_path, '[setup]\ncommand = ["touch", "made"]\n'))
     assert (tmp_path / "made").exists()

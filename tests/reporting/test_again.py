@@ -52,6 +52,15 @@ def test_what_was_asked_for_is_asked_again(selection: dict[str, Any], options: d
     assert again(asked(**selection), **options) == f"llmapi-conformance run {words}"
 
 
+def test_what_a_gate_started_is_judged_again_by_a_gate() -> None:
+    started = ["--candidate", "exec ./gateway --port 1", "--ready", "/health"]
+    line = again(asked(**WHOLE, fail_on_warned=True), target="t.toml", clauses=["CHAT-S04"], candidate=started)
+    assert line == (
+        "llmapi-conformance gate --target t.toml --candidate 'exec ./gateway --port 1' --ready /health "
+        "--generate 20 -k CHAT-S04 --strict"
+    )
+
+
 def test_nothing_that_is_named_ends_the_command() -> None:
     line = again(asked(keyword="$(touch x); 'y"), target="`z`.toml")
     assert shlex.split(line) == [

@@ -37,6 +37,15 @@ def test_what_the_baseline_knows_is_only_counted() -> None:
     assert "1 known finding, 1 new (MSG-S07), 1 no longer observed (CHAT-S05)" in lines[-1]
 
 
+def test_a_gate_says_how_to_judge_its_candidate_again_also_where_nothing_was_observed() -> None:
+    old = run(clause("CHAT-S04"), clause("CHAT-S05"))
+    new = document(clause("CHAT-S04", "failed", oracles=("it",)), clause("CHAT-S05", "not_observed"))
+    new["clauses"][0]["findings"] = [finding("x" * 900, expected="y" * 900)]
+    lines = github_annotations(held_against(new, old), "t.toml", ["--candidate", "./gateway " + "z" * 300])
+    command = f"Again: llmapi-conformance gate --target t.toml --candidate './gateway {'z' * 300}' -k "
+    assert [line.rpartition(command)[2] for line in of_kind("error", lines)] == ["CHAT-S04", "CHAT-S05"]
+
+
 def test_what_is_too_much_for_a_step_is_counted_in_the_last_one() -> None:
     failed = [clause(f"CHAT-S{number:02d}", "failed") for number in range(1, 26)]
     errors = of_kind("error", github_annotations(document(*failed)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from llmapi_conformance.errors import ReportError
-from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, held_against, load_baseline
+from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, held_against, load_baseline, why
 from llmapi_conformance.reporting.html import report_page
 from llmapi_conformance.reporting.junit import junit_xml
 from llmapi_conformance.reporting.summary import summary_markdown
@@ -63,6 +64,53 @@ def test_what_was_not_selected_is_no_loss() -> None:
     found = held(clause("CHAT-S04"), clause("CHAT-S04", "not_observed", checks=[]))
     assert found["exit_status"] == 0
     assert found["baseline"]["lost"] == []
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "words"),
+    [
+        ({}, {"keyword": "chat"}, "everything -> chat"),
+        ({"keyword": "chat or messages"}, {"keyword": "chat"}, "chat or messages -> chat"),
+        ({"generate": 20, "seed": 1}, {"generate": 0, "seed": 1}, "generated cases of each operation .* 20 -> 0"),
+        ({"samples": 30}, {}, "number of samples .* 30 -> 0"),
+    ],
+)
+def test_what_is_missing_because_less_was_asked_for_fails_nothing_and_is_told(
+    then: dict[str, Any], now: dict[str, Any], words: str
+) -> None:
+    old = run(clause("CHAT-S04"), selection=then)
+    lost = clause("CHAT-S04", "not_observed")
+    found = held_against(document(lost, selection=now), old)
+    assert found["exit_status"] == 0
+    assert [(one["clause"], one["fails"]) for one in found["baseline"]["lost"]] == [("CHAT-S04", False)]
+    assert re.search(words, found["baseline"]["unlike"][0])
+    assert found["baseline"]["unlike"][-1].startswith("less was asked for than in the baseline")
+    for more in (then, {**then, "keyword": "", "generate": 50, "samples": 50}):
+        assert held_against(document(lost, selection=more), old)["exit_status"] == 1
+    broken = clause("CHAT-S04", "failed")
+    assert held_against(document(broken, selection=now), old)["exit_status"] == 1
+
+
+def test_another_seed_is_told_where_cases_are_generated() -> None:
+    same = clause("CHAT-S04")
+    old = run(same, selection={"generate": 2, "seed": 1})
+    found = held_against(document(same, selection={"generate": 2, "seed": 7}), old)
+    assert found["baseline"]["unlike"] == ["generated cases are drawn from another seed: 1 -> 7"]
+    assert held_against(document(same, selection={"generate": 0, "seed": 7}), old)["baseline"]["unlike"] == [
+        "the number of generated cases of each operation is another one: 2 -> 0"
+    ]
+
+
+def test_a_red_run_without_a_new_failure_says_why() -> None:
+    names = [f"CHAT-S{number:02}" for number in (4, 5, 6)]
+    old = run(*map(clause, names))
+    lost = held_against(document(*(clause(name, "not_observed") for name in names)), old)
+    assert why(lost) == "CHAT-S04 is no longer observed (and 2 more)"
+    same = document(*map(clause, names))
+    assert why(held_against({**same, "bad_waivers": ["waiver of X expired", "another"]}, old)) == (
+        "waiver of X expired (and 1 more)"
+    )
+    assert why(held_against(same, old)) == ""
 
 
 @pytest.mark.parametrize(("before", "status"), [("passed", 3), ("failed", 3), ("inconclusive", 0)])

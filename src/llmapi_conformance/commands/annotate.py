@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,7 +64,7 @@ def running_on(environment: Mapping[str, str]) -> System | None:
     return System.GITLAB if environment.get("GITLAB_CI") == "true" else None
 
 
-def tell(system: System, document: Mapping[str, Any], folder: Path, place: str) -> None:
+def tell(system: System, document: Mapping[str, Any], folder: Path, place: str, candidate: Sequence[str] = ()) -> None:
     """Hand a run over to a CI system.
 
     Args:
@@ -72,6 +72,7 @@ def tell(system: System, document: Mapping[str, Any], folder: Path, place: str) 
         document: What ``verdicts.json`` says.
         folder: Of the run.
         place: See ``github_annotations``.
+        candidate: Likewise.
 
     Raises:
         ReportError: A file can't be written.
@@ -83,7 +84,7 @@ def tell(system: System, document: Mapping[str, Any], folder: Path, place: str) 
         text = json.dumps(code_quality(document, place or "target.toml"), ensure_ascii=False, indent=1)
         write_text(folder / CODE_QUALITY, text + "\n")
         return
-    for line in github_annotations(document, place):
+    for line in github_annotations(document, place, candidate):
         typer.echo(line)
     _append("GITHUB_STEP_SUMMARY", summary_markdown(document))
     outputs = {"exit-status": document["exit_status"], "headline": document["headline"], "report": folder}

@@ -16,6 +16,7 @@ from llmapi_conformance.commands.annotate import PlaceOption, System, running_on
 from llmapi_conformance.commands.running import conduct
 from llmapi_conformance.commands.shared import UNTRUSTED, plainly
 from llmapi_conformance.errors import ConformanceError
+from llmapi_conformance.gating import WITHIN, Candidate, candidate_running
 from llmapi_conformance.reporting.past import PastRun
 from llmapi_conformance.request import Request, new_report_dir
 
@@ -45,7 +46,7 @@ def gate(
     ] = "",
     within: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, envvar="LLMAPI_GATE_WITHIN", help="Deadline for that.")
-    ] = 120.0,
+    ] = WITHIN,
     upstream_port: Annotated[
         int,
         typer.Option(min=0, max=65535, envvar="LLMAPI_GATE_UPSTREAM_PORT", help="Port of our upstream; 0, a free one."),
@@ -84,7 +85,6 @@ def gate(
     Every option can stand in the environment. On GitHub and GitLab the findings become annotations, as annotate makes
     them. Exit status as for run; 2 also when the candidate does not start.
     """
-    from llmapi_conformance.gating import Candidate, candidate_running
     from llmapi_conformance.reporting.comparing.baseline import load_baseline
     from llmapi_conformance.run import Run
 
@@ -97,6 +97,7 @@ def gate(
         with _no_commands(system):
             known_run: PastRun | None = load_baseline(baseline) if baseline else None
             started = Candidate(candidate, ready, within, upstream_port, candidate_log)
+            options = _options(started)
             with candidate_running(started, target):
                 request = Request(
                     report_dir=folder,
@@ -106,7 +107,7 @@ def gate(
                     baseline=known_run,
                 )
                 conformance = Run(request)
-                status = conduct(conformance, keyword)
+                status = conduct(conformance, keyword, options)
     except ConformanceError as error:
         if system is System.GITHUB:
             from llmapi_conformance.reporting.annotations import github_command
@@ -118,8 +119,16 @@ def gate(
         raise typer.Exit(UNTRUSTED) from None
     finally:
         if system is not None and conformance is not None and conformance.document:
-            tell(system, conformance.document, folder, place or str(target))
+            tell(system, conformance.document, folder, place or str(target), options)
     raise typer.Exit(status)
+
+
+def _options(candidate: Candidate) -> list[str]:
+    """What starts the same candidate in the same way."""
+    words = ["--candidate", candidate.command]
+    words += ["--ready", candidate.ready] if candidate.ready else []
+    words += ["--within", f"{candidate.within:g}"] if candidate.within != WITHIN else []
+    return words + (["--upstream-port", str(candidate.upstream_port)] if candidate.upstream_port else [])
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -92,6 +93,8 @@ def run(
             "--baseline and --history speak of whole runs: leave them out with --shard, and give them the merged run "
             "(merge --baseline, history add)."
         )
+    if shard:
+        Shard.read(shard)  # before [setup] does anything
     known_run = load_baseline(baseline) if baseline else None
     if target != EMBEDDED:
         set_up(Path(target))
@@ -172,8 +175,13 @@ def judge(
     raise typer.Exit(conduct(conformance, str(conformance.selection.get("keyword", ""))))
 
 
-def conduct(conformance: Run, keyword: str) -> int:
+def conduct(conformance: Run, keyword: str, candidate: Sequence[str] = ()) -> int:
     """Run the checks, print the summary and say the exit status.
+
+    Args:
+        conformance: The run.
+        keyword: What narrows the checks.
+        candidate: Options of a gate that start again what is judged here.
 
     Raises:
         TargetError: Nothing could be judged.
@@ -193,10 +201,10 @@ def conduct(conformance: Run, keyword: str) -> int:
         raise TargetError("; ".join(conformance.problems))
     print_summary(console, conformance.results, conformance.document, _cleanup_command(conformance))
     folder = conformance.request.report_dir
-    if command := _again_command(conformance):
-        console.print(Text(f"again: {command}", "red"))
+    if command := _again_command(conformance, candidate):
+        console.print(Text(f"again: {command}", "red"), soft_wrap=True)  # a line that is broken can't be copied
     if command := _resume_command(conformance):
-        console.print(Text(f"to go on, with the same options: {command}", "yellow"))
+        console.print(Text(f"to go on, with the same options: {command}", "yellow"), soft_wrap=True)
     left = [name for name in FILES if (folder / name).exists()]
     console.print(Text(f"{folder}: {', '.join(left)}", "dim"))
     return int(status)
@@ -213,7 +221,7 @@ def _print_shard(shard: Shard, own: Plan, elsewhere: int) -> None:
         console.print(Text(f"{words}, unless each shard has a gateway of its own", "yellow"))
 
 
-def _again_command(conformance: Run) -> str:
+def _again_command(conformance: Run, candidate: Sequence[str]) -> str:
     """What asks for the clauses that failed, and nothing else; there is none for a recording."""
     request, document = conformance.request, conformance.document
     known_ones = known_findings(document)
@@ -226,7 +234,7 @@ def _again_command(conformance: Run) -> str:
     options += [word for name in request.variations for word in ("--variation", name)]
     options += ["--delay-ms", str(request.delay_ms)] if request.delay_ms else []
     target = "" if request.target == EMBEDDED else request.target
-    return again(document, target=target, clauses=failed, reference=options)
+    return again(document, target=target, clauses=failed, reference=options, candidate=candidate)
 
 
 def _resume_command(conformance: Run) -> str:

@@ -20,6 +20,7 @@ def again(
     target: str = TARGET_FILE,
     clauses: Sequence[str] = (),
     reference: Sequence[str] = (),
+    candidate: Sequence[str] = (),
 ) -> str:
     """One line for a shell; empty for a recording of traffic, which others made.
 
@@ -29,16 +30,18 @@ def again(
         clauses: Those that are to be looked at again, the first of them when they are many; what the run looked at
             when empty.
         reference: Options of the embedded reference gateway.
+        candidate: How a gate started what it judged: it is gone by then, and a run alone would find nothing there.
     """
     selection = document["selection"]
     if selection.get("traffic"):
         return ""
-    words = ["llmapi-conformance", "run", *(("--target", target) if target else reference)]
-    words += ["--profile", document["profile"]]
+    words = ["llmapi-conformance", "gate" if candidate else "run", *(("--target", target) if target else reference)]
+    words += candidate or ("--profile", document["profile"])
     # What is not generated for a clause needs no word.
     if selection.get("generate") is not None and (selection["generate"] or not clauses):
-        words += ["--generate", str(selection["generate"]), "--seed", str(selection["seed"])]
-    if selection.get("samples") is not None and not clauses:
+        words += ["--generate", str(selection["generate"])]
+        words += [] if candidate else ["--seed", str(selection["seed"])]
+    if selection.get("samples") is not None and not clauses and not candidate:
         words += ["--samples", str(selection["samples"])]
     named = clauses if len(clauses) <= _MOST else clauses[:1]
     if keyword := " or ".join(named) or str(selection.get("keyword") or ""):

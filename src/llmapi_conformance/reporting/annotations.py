@@ -12,15 +12,15 @@ from llmapi_conformance.reporting.excerpt import printable
 from llmapi_conformance.reporting.markdown import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 MOST = 10
 """Annotations of one kind that GitHub shows of a step."""
-_LONGEST = 1_000
+_LONGEST = 2_000
 _SEVERITIES = {Verdict.FAILED: "critical", Verdict.WARNED: "minor"}
 
 
-def github_annotations(document: Mapping[str, Any], place: str = "") -> list[str]:
+def github_annotations(document: Mapping[str, Any], place: str = "", candidate: Sequence[str] = ()) -> list[str]:
     """Workflow commands: an error for each failed clause that is not known, a warning for each warned one.
 
     What is too much for a step is counted in the last of them. Nothing that a gateway said can be a command of its own.
@@ -28,16 +28,19 @@ def github_annotations(document: Mapping[str, Any], place: str = "") -> list[str
     Args:
         document: What ``verdicts.json`` says.
         place: A file of the repository at which they stand, such as the target file; nowhere when empty.
+        candidate: Options of the gate that started what was judged, for the command that judges it again.
     """
     errors = [("The run can't be trusted", problem) for problem in document["problems"]]
     errors += [("A waiver is no longer good", line) for line in document.get("bad_waivers", ())]
     warnings: list[tuple[str, str]] = []
     for clause in _fresh(document):
         told = errors if clause["verdict"] == Verdict.FAILED else warnings
-        told.append((f"{clause['id']} {clause['verdict']}", _sentence(clause) + _again(document, clause, place)))
+        words = _sentence(clause) + _again(document, clause["id"], place, candidate)
+        told.append((f"{clause['id']} {clause['verdict']}", words))
     for lost in (document.get("baseline") or {}).get("lost", ()):
         told = errors if lost["fails"] else warnings
-        told.append((f"{lost['clause']} is no longer observed", lost["words"]))
+        words = lost["words"] + _again(document, lost["clause"], place, candidate)
+        told.append((f"{lost['clause']} is no longer observed", words))
     notices = [
         (f"{document['target']['name']}: {document['headline']}", baseline_sentence(document) or _counts(document))
     ]
@@ -108,9 +111,9 @@ def _sentence(clause: Mapping[str, Any]) -> str:
     return printable(text).replace("\n", " ")
 
 
-def _again(document: Mapping[str, Any], clause: Mapping[str, Any], place: str) -> str:
+def _again(document: Mapping[str, Any], clause: str, place: str, candidate: Sequence[str]) -> str:
     target = place if place.endswith(".toml") else TARGET_FILE
-    command = again(document, target=target, clauses=[clause["id"]])
+    command = again(document, target=target, clauses=[clause], candidate=candidate)
     return f" | Again: {command}" if command else ""
 
 

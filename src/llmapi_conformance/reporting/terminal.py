@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmapi_conformance.judging.verdicts import ClauseVerdict, Finding, Verdict
-from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, known_findings
+from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, known_findings, why
 from llmapi_conformance.reporting.curl import curl_line
 from llmapi_conformance.reporting.excerpt import printable
 from llmapi_conformance.reporting.measured import objective_sentence, objectives_by_weight, rows_together
@@ -81,7 +81,8 @@ def print_summary(
     style, headline = _KNOWN if document["headline"] == "known" else _HEADLINES[document["exit_status"]]
     failed = [one for one in results if one.verdict is Verdict.FAILED and one.clause.id not in known]
     warned = sum(one.verdict is Verdict.WARNED and one.clause.id not in known for one in results)
-    first = f": {failed[0].clause.id} {failed[0].clause.statement}" if failed else ""
+    reason = f"{failed[0].clause.id} {failed[0].clause.statement}" if failed else printable(why(document))
+    first = f": {reason}" if reason else ""
     if len(failed) > 1:
         console.print(Text("failed: " + " ".join(one.clause.id for one in failed), "bold red"))
     more = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
@@ -144,6 +145,8 @@ def _print_terms(console: Console, results: Sequence[ClauseVerdict], document: d
         console.print(Text("known: " + " ".join(sorted(known)), "dim"))
     if sentence := baseline_sentence(document):
         console.print(Text(printable(sentence)))
+        for line in document["baseline"]["unlike"]:
+            console.print(Text(f"note: {printable(line)}", "yellow"))
     for line in document["bad_waivers"]:
         console.print(Text(printable(line), "bold red"))
     for problem in document["problems"]:

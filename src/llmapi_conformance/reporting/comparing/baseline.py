@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_IDS = 12
 """Clause ids in a sentence; all are in ``verdicts.json``."""
+_EXCUSED = "less was asked for than in the baseline, so what is no longer observed fails nothing"
 
 
 def load_baseline(path: Path) -> PastRun:
@@ -37,8 +38,8 @@ def held_against(document: Mapping[str, Any], baseline: PastRun) -> dict[str, An
     """What ``verdicts.json`` says when known findings don't count.
 
     The exit status is 1 for a clause that is failed and was not, or was by other oracles only; for a MUST that was
-    judged and is not any more; and for a bad waiver. It is 3 for a MUST that is inconclusive and was not, and stays 2
-    where the run can't be trusted.
+    judged and is not any more, unless less was asked for than in the baseline; and for a bad waiver. It is 3 for a MUST
+    that is inconclusive and was not, and stays 2 where the run can't be trusted.
 
     Args:
         document: What it says without a baseline.
@@ -48,11 +49,12 @@ def held_against(document: Mapping[str, Any], baseline: PastRun) -> dict[str, An
     difference = compare(baseline, run, only_selected=True)
     broken = [one for one in difference.worse if one.clause.verdict in BROKEN]
     lost = [one for one in difference.of(Kind.LOST) if one.clause.verdict is not Verdict.INCONCLUSIVE]
+    excused = _less_asked(baseline.document, document)
     fresh = {one.clause.id for one in broken}
     doubtful = _inconclusive(run) - _inconclusive(baseline)
     status = run.status
     if status != 2:
-        worse = any(map(_fails, (*broken, *lost)))
+        worse = any(map(_fails, broken if excused else (*broken, *lost)))
         status = 1 if worse or document.get("bad_waivers") else 3 if doubtful else 0
     known = [one.id for one in run.clauses.values() if one.verdict in BROKEN and one.id not in fresh]
     headline = {0: "known" if known or broken else "conformant", 1: "findings", 2: "untrusted", 3: "inconclusive"}
@@ -66,9 +68,9 @@ def held_against(document: Mapping[str, Any], baseline: PastRun) -> dict[str, An
             "exit_status": baseline.status,
             "known": known,
             "new": [_told(one) for one in broken],
-            "lost": [_told(one) for one in lost],
+            "lost": [_told(one) | ({"fails": False} if excused else {}) for one in lost],
             "mended": [one.clause.id for one in difference.of(Kind.MENDED)],
-            "unlike": list(difference.unlike),
+            "unlike": [*difference.unlike, *([_EXCUSED] if excused and lost else [])],
         },
     }
 
@@ -90,6 +92,24 @@ def baseline_sentence(document: Mapping[str, Any]) -> str:
     if mended:
         parts.append(f"{len(mended)} mended")
     return f"against {baseline['target']} of {baseline['started_at'][:10]}: {', '.join(parts)}"
+
+
+def _less_asked(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a run was asked for less than its baseline, so that the gateway is not to blame for what is missing."""
+    before, after = then["selection"], now["selection"]
+    narrower = bool(after.get("keyword")) and after.get("keyword") != before.get("keyword")
+    return narrower or any((after.get(name) or 0) < (before.get(name) or 0) for name in ("generate", "samples"))
+
+
+def why(document: Mapping[str, Any]) -> str:
+    """Why a run fails in which nothing that counts is failed, in a few words; empty where something is."""
+    lost = [one["clause"] for one in (document.get("baseline") or {}).get("lost", ()) if one["fails"]]
+    bad = document.get("bad_waivers") or ()
+    if document["exit_status"] != 1:
+        return ""
+    if lost:
+        return f"{lost[0]} is no longer observed" + (f" (and {len(lost) - 1} more)" if len(lost) > 1 else "")
+    return bad[0] + (f" (and {len(bad) - 1} more)" if len(bad) > 1 else "") if bad else ""
 
 
 def _inconclusive(run: PastRun) -> set[str]:

@@ -190,12 +190,24 @@ def _unlike(old: PastRun, new: PastRun) -> Iterable[str]:
         yield f"the target has another name: {old.target} -> {new.target}"
     if old.keyword != new.keyword:
         yield f"the selection is another one: {old.keyword or 'everything'} -> {new.keyword or 'everything'}"
+    for name, words in _ASKED.items():
+        then, now = (one["selection"].get(name) or 0 for one in (before, after))
+        drawn = all(one["selection"].get("generate") for one in (before, after))
+        if then != now and (drawn or name != "seed"):
+            yield f"{words}: {then} -> {now}"
     if before["tool"]["version"] != after["tool"]["version"]:
         yield f"the suite has another version: {before['tool']['version']} -> {after['tool']['version']}"
     for what in ("offers", "claims"):
         gone = sorted(set(before["target"].get(what, ())) - set(after["target"].get(what, ())))
         if gone:
             yield f"the target {what} no longer: {', '.join(map(str, gone))}"
+
+
+_ASKED = {
+    "generate": "the number of generated cases of each operation is another one",
+    "seed": "generated cases are drawn from another seed",
+    "samples": "the number of samples is another one",
+}
 
 
 def _said(verdict: Verdict) -> str:
