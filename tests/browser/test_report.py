@@ -39,7 +39,7 @@ CONTRASTS = """
   };
   const names = ["h1", ".first", ".rest", ".terms", ".meta", ".badge", ".figures dt", ".figures dd a", ".said dt",
     "mark", ".size", ".bytes", ".by", "td", "th", "td a", "th a", ".quiet", ".cut", "figcaption", "summary",
-    "button", ".none", "footer"];
+    "button", ".none", "footer", ".stalled"];
   const found = [];
   for (const name of names) for (const one of [...document.querySelectorAll(name)].slice(0, 40)) {
     const [a, b] = [light(getComputedStyle(one).color), light(behind(one))];
@@ -54,7 +54,7 @@ CONTRASTS = """
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("make", [pages.plain, pages.hostile])
+@pytest.mark.parametrize("make", [pages.plain, pages.hostile, pages.stalled])
 def test_the_page_fits_and_can_be_read_at_every_width_in_both_schemes(
     read: Callable[..., Reader], make: pages.Maker, width: int, scheme: str
 ) -> None:

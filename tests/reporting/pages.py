@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from llmapi_conformance.contract.contract import load_contract
-from llmapi_conformance.evidence.exchange import Exchange, Frame, Response
+from llmapi_conformance.evidence.exchange import Exchange, Frame, Response, Stall
 from llmapi_conformance.judging.check import Check, Observed
 from llmapi_conformance.judging.oracle import Deviation
 from llmapi_conformance.judging.verdicts import Terms, exit_status, verdicts
@@ -18,7 +18,20 @@ from llmapi_conformance.target.target import Role, Target
 from llmapi_conformance.tree import tree
 from tests.judging.build import exchange
 
-__all__ = ("BIDI", "SCRIPT", "Exchange", "Made", "Maker", "Response", "hostile", "large", "made", "plain", "seen")
+__all__ = (
+    "BIDI",
+    "SCRIPT",
+    "Exchange",
+    "Made",
+    "Maker",
+    "Response",
+    "hostile",
+    "large",
+    "made",
+    "plain",
+    "seen",
+    "stalled",
+)
 
 Made = tuple[dict[str, Any], list[Exchange]]
 """What ``verdicts.json`` says, and the exchanges of its recording."""
@@ -75,6 +88,27 @@ def plain() -> Made:
             seen("AUTH-R09", [(one, Deviation("a label", "none")) for one in (stream, refused)]),
         ],
         [stream, refused, talk],
+    )
+
+
+def stalled() -> Made:
+    """A stream, a talk and a silence in which our own process stood still, and an answer in which it did not."""
+    events = [("message_start", {"n": 1}), ("message_stop", {"n": 2}), ("message_stop", {"n": 3})]
+    body = exchange(mode="stream", events=events).body
+    chunks = [(0.05 * part, body[part * 30 : part * 30 + 30]) for part in range(1 + len(body) // 30)]
+    stream = dataclasses.replace(exchange(mode="stream", chunks=chunks), stalls=(Stall(0.101, 0.2),))
+    talk = websocket((("response.create", True), ("response.done", False)))
+    talk = dataclasses.replace(talk, step=2, stalls=(Stall(0.0, 0.5), Stall(2.0, 3.25)))
+    silent = dataclasses.replace(exchange(step=3), response=None, failure="no answer", stalls=(Stall(1.0, 1.5),))
+    quick = exchange(status=500, body={"error": "no"}, step=4)
+    return made(
+        [
+            seen("MSG-S07", [(stream, Deviation("one end", "two ends", (0, 20)))]),
+            seen("WS-H01", [(talk, Deviation("more", "less", (3, 9)))]),
+            seen("ERR-E05", [(silent, Deviation("an answer", "none"))]),
+            seen("MSG-S01", [(quick, Deviation("a 4xx", "status 500"))]),
+        ],
+        [stream, talk, silent, quick],
     )
 
 

@@ -129,6 +129,26 @@ def test_strength_is_what_the_faults_of_the_reference_gateway_list(plain: Page) 
     assert re.search(r"\d+ faults prove \d+ of \d+ clauses", plain.text)
 
 
+def test_a_time_in_which_we_stood_still_is_drawn_and_told_where_it_fell() -> None:
+    page = Page(report_page(*pages.stalled()))
+    drawn = [(one["x"], one["width"]) for one in page.all("rect") if one.get("class") == "stall"]
+    assert len(drawn) == 3  # one of the stream, two of the talk; what was never answered has no drawing
+    assert ("0.0", "55.6") in drawn  # half a second of the nine of the talk
+    for words in (
+        "still for 99.0 ms from 101 ms on: what came then was seen only at its end",
+        "still 2 times, 1,250 ms at worst, the first time from 0.0 ms on",
+        "still for 500 ms from 1,000 ms on",
+        "stood still during 3 of 4 exchanges, 1,250 ms at worst",
+    ):
+        assert words in page.text
+    assert len([one for one in page.all("svg") if "Our own process stood still" in one.get("aria-label", "")]) == 2
+
+
+def test_nobody_is_told_of_a_stall_where_there_was_none(plain: Page) -> None:
+    assert "stood still" not in plain.text
+    assert not [one for one in plain.all("rect") if one.get("class") == "stall"]
+
+
 def test_words_of_a_gateway_are_words_and_nothing_else(hostile: Page, hostile_text: str) -> None:
     assert len(hostile.all("script")) == 1
     assert not hostile.all("img")

@@ -94,7 +94,7 @@ class ShownFinding:
     def weight(self) -> int:
         """Characters of markup that it takes in the page, its exchange aside."""
         texts = (self.expected, self.observed, self.curl, self.curl, self.request, *(one.text for one in self.excerpt))
-        bars = len(self.timeline.bars) * 120 if self.timeline else 0
+        bars = (len(self.timeline.bars) + len(self.timeline.stalls)) * 120 if self.timeline else 0
         return 1_500 + bars + sum(map(weight, texts)) + sum(len(one.id) + len(one.request) + 80 for one in self.also)
 
 

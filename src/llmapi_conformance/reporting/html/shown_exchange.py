@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llmapi_conformance.reporting.html.bodies import Piece, counted, pieces
 from llmapi_conformance.reporting.html.markup import weight
-from llmapi_conformance.reporting.html.timeline import Timeline, arrivals_of, milliseconds, timeline_of
+from llmapi_conformance.reporting.html.timeline import (
+    Timeline,
+    arrivals_of,
+    milliseconds,
+    stall_sentence,
+    timeline_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -194,6 +200,7 @@ def _notes(exchange: Exchange) -> tuple[str, ...]:
         notes.append("The upstream was made to fail in the midst of this answer.")
     if close := exchange.close:
         notes.append(f"Closed by the {close.by} with code {close.code}{': ' + close.reason if close.reason else ''}.")
+    notes.append(stall_sentence(exchange))
     return tuple(note for note in notes if note)
 
 

@@ -10,7 +10,7 @@ from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.reporting.html.bodies import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from llmapi_conformance.evidence.exchange import Exchange
     from llmapi_conformance.reporting.html.bodies import Span
@@ -21,6 +21,10 @@ SLOTS: Final = 250
 """Bars drawn at most: what falls into the same slot is one bar."""
 MIDDLE: Final = 20
 """Height of the line, of 40."""
+MOST_STALLS: Final = 50
+"""Times in which our own process stood still that are drawn; the sentence counts all."""
+_NARROWEST: Final = 8.0
+"""Units of the drawing that such a time takes at least."""
 _ENDINGS: Final = {
     Ending.CAPPED: "longer than we read",
     Ending.ABORTED: "we hung up",
@@ -57,6 +61,14 @@ class Bar:
     title: str
 
 
+class Standstill(NamedTuple):
+    """A time in which our own process stood still: where it begins in the drawing, how wide it is, what it says."""
+
+    x: float
+    width: float
+    title: str
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """A drawing and its words.
@@ -67,6 +79,8 @@ class Timeline:
         summary: One sentence that says the same as the drawing.
         end: When it ended, and how.
         broken: Whether it ended as it ought not to.
+        stalls: When our own process stood still; so many as are drawn.
+        stalled: A sentence about all of them; empty when there was none.
     """
 
     bars: tuple[Bar, ...]
@@ -74,6 +88,8 @@ class Timeline:
     summary: str
     end: str
     broken: bool
+    stalls: tuple[Standstill, ...] = ()
+    stalled: str = ""
 
 
 def timeline_of(exchange: Exchange, span: Span | None = None) -> Timeline | None:
@@ -86,7 +102,7 @@ def timeline_of(exchange: Exchange, span: Span | None = None) -> Timeline | None
     head = f"head of the answer after {milliseconds(response.headers_at)}"
     broken = response.ending in _BROKEN
     end = f"{milliseconds(ended)}, {_ENDINGS.get(response.ending, response.ending.value)}"
-    what = "frame" if exchange.upgraded else "chunk"
+    what, stalled = "frame" if exchange.upgraded else "chunk", stall_sentence(exchange)
     came = [one for one in arrivals if not one.sent]
     words = counted(len(came), what)
     if len(came) < len(arrivals):
@@ -101,9 +117,37 @@ def timeline_of(exchange: Exchange, span: Span | None = None) -> Timeline | None
             Bar(WIDTH, 2, 38, "broken" if broken else "end", f"end after {end}"),
         ),
         words=words,
-        summary=f"{head.capitalize()}; {words}{between}; end after {end}.",
+        summary=f"{head.capitalize()}; {words}{between}; end after {end}." + (f" {stalled}" if stalled else ""),
         end=end,
         broken=broken,
+        stalls=tuple(_standstills(exchange, ended)),
+        stalled=stalled,
+    )
+
+
+def stall_sentence(exchange: Exchange) -> str:
+    """When our own process stood still during an exchange, and what that means; empty when it did not."""
+    if not exchange.stalls:
+        return ""
+    lengths = [stall.end - stall.begin for stall in exchange.stalls]
+    often = f"for {milliseconds(lengths[0])}"
+    if len(lengths) > 1:
+        often = f"{len(lengths):,} times, {milliseconds(max(lengths))} at worst, the first time"
+    return (
+        f"Our own process stood still {often} from {milliseconds(exchange.stalls[0].begin)} on: what came then was "
+        "seen only at its end, so times across it say nothing of the gateway, and clauses about times leave them out."
+    )
+
+
+def stalls_together(exchanges: Iterable[Exchange]) -> str:
+    """How many exchanges with a gateway our own process stood still in, in one sentence; empty for none."""
+    seen = [one for one in exchanges if not one.of_our_upstream]
+    worst = [max(stall.end - stall.begin for stall in one.stalls) for one in seen if one.stalls]
+    if not worst:
+        return ""
+    return (
+        f"Our own process stood still during {len(worst):,} of {counted(len(seen), 'exchange')}, "
+        f"{milliseconds(max(worst))} at worst: clauses about times leave these out."
     )
 
 
@@ -161,6 +205,15 @@ def _bars(arrivals: Sequence[Arrival], ended: float) -> Iterator[Bar]:
         top = MIDDLE if both and not sent else MIDDLE - height
         bottom = MIDDLE if both and sent else MIDDLE + height
         yield Bar(_place(those[0].at, ended), top, bottom, look, title)
+
+
+def _standstills(exchange: Exchange, ended: float) -> Iterator[Standstill]:
+    """As wide as they were long, and never too narrow to be seen."""
+    for stall in exchange.stalls[:MOST_STALLS]:
+        x = min(_place(stall.begin, ended), WIDTH - _NARROWEST)
+        width = max(_NARROWEST, _place(stall.end, ended) - x)
+        title = f"our own process stood still for {milliseconds(stall.end - stall.begin)}"
+        yield Standstill(x, round(width, 1), f"{title} from {milliseconds(stall.begin)} on")
 
 
 def _place(at: float, ended: float) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmapi_conformance.reference.faults import FAULTS
 from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, known_findings
 from llmapi_conformance.reporting.html.shown_clause import Builder, ShownClause
+from llmapi_conformance.reporting.html.timeline import stalls_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -79,6 +80,7 @@ class View:
         embedded: How many exchanges stand in the page.
         without_room: How many did not fit.
         missing: How many were not given.
+        stalled: In how many exchanges our own process stood still, in one sentence; empty for none.
     """
 
     document: Mapping[str, Any]
@@ -103,6 +105,7 @@ class View:
     embedded: int
     without_room: int
     missing: int
+    stalled: str
 
 
 def view_of(
@@ -146,6 +149,7 @@ def view_of(
         embedded=builder.embedded,
         without_room=len(builder.places) - builder.embedded,
         missing=len(builder.missing),
+        stalled=stalls_together(exchanges.values()),
     )
 
 
