@@ -7,11 +7,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from llmapi_conformance.sending.embedded import start_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "acceptance" / "target.toml"
 OBJECTIVES = """
@@ -35,6 +38,11 @@ class Accepted:
         read: dict[str, Any] = json.loads((self.folder / "verdicts.json").read_text("utf-8"))
         return read
 
+    def measured(self, statistic: str) -> dict[str, Any]:
+        """The entry of a statistic that speaks of one operation, or of the first of several."""
+        entries = (one for one in self.document["measured"] if one["statistic"] == statistic and one["operation"])
+        return next(entries)
+
     def objectives(self) -> dict[str, str]:
         return {one["objective"]: one["verdict"] for one in self.document["objectives"]}
 
@@ -46,15 +54,25 @@ def cli(*words: object, environ: dict[str, str] | None = None) -> subprocess.Com
     )
 
 
-def accept(folder: Path, objectives: str, *words: str, fault: str = "") -> Accepted:
-    """One clause and a few samples, against a reference gateway that a target file describes."""
-    reference = start_reference(fault=fault, delay_ms=20)
+TEXT = ("general:openai", "general:anthropic")
+
+
+def accept(
+    folder: Path,
+    objectives: str,
+    *words: str,
+    fault: str = "",
+    variations: Iterable[str] = (),
+    roles: Iterable[str] = TEXT,
+) -> Accepted:
+    """One clause and a few samples, against a reference gateway that a target file with these roles describes."""
+    reference = start_reference(fault=fault, variations=variations, delay_ms=20)
     try:
         announced = reference.announcement
         lines = ['name = "the vendor"', f'base_url = "{announced["base_url"]}"']
         keys = {}
         for number, (role, key) in enumerate(announced["keys"].items()):
-            if "+" in role or role not in ("general:openai", "general:anthropic"):
+            if role not in roles:
                 continue
             keys[f"VENDOR_KEY_{number}"] = key
             lines += [f'[roles."{role}"]', f'key_env = "VENDOR_KEY_{number}"']

@@ -15,13 +15,16 @@ from llmapi_conformance.measuring.samples import (
     failure,
     first_token,
     series_of,
+    task_end,
     tokens_per_second,
+    total,
 )
 from llmapi_conformance.measuring.statistics import Measured, statistics
 from llmapi_conformance.measuring.tools import invalid_calls
 from llmapi_conformance.target.objectives import Objective
 from tests.judging import chat_cases, gemini_cases, message_cases, response_cases
 from tests.judging.build import exchange, sse
+from tests.measuring.kinds import image, readings, socket, submission, turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -209,3 +212,108 @@ def test_a_missed_objective_is_a_finding_and_an_undecided_one_is_not() -> None:
 def test_other_results_of_scenarios_are_no_samples() -> None:
     assert series_of({"purpose": "other", "levels": []}) is None
     assert series_of([1]) is None
+
+
+def turns(*told: Any, lags: Iterable[float] = ()) -> Series:
+    """The turns of one connection, as a measuring scenario gives them."""
+    one = socket(*told)
+    level = {"at_once": 1, "samples": [{"exchange": one, "lags": list(lags) or [0.0] * len(told)}], "stopped": ""}
+    found = series_of({"purpose": "turns", "levels": [level]})
+    assert found is not None
+    return found
+
+
+def test_each_turn_of_a_connection_is_a_sample_whose_times_begin_when_it_was_asked_for() -> None:
+    found = turns(turn(asked=1.0, first=0.25, last=0.5), turn(asked=7.0, first=0.5, last=2.0))
+    assert found.operation == "connectResponses"
+    assert [first_token(one.exchange) for one in found.samples] == [0.25, 0.5]
+    assert [total(one.exchange) for one in found.samples] == [0.5, 2.0]
+    assert not any(failure(one.exchange) for one in found.samples)
+    told = statistics([found])
+    assert {one.statistic for one in told} == {
+        *("first_token_ms", "turn_total_ms", "tokens_per_second", "stream_terminal_rate")
+    }
+    assert {one.operation for one in told} == {"connectResponses"}
+    assert sorted(only(told, "turn_total_ms").values) == [500.0, 2000.0]
+
+
+def test_our_own_lateness_spoils_the_turn_it_fell_into_and_no_other() -> None:
+    found = turns(turn(asked=0.0), turn(asked=3.0), turn(asked=6.0), lags=[0.0, 0.9, 0.0])
+    one = only(statistics([found]), "turn_total_ms")
+    assert (one.samples, one.dropped) == (2, 1)
+
+
+def test_a_turn_without_end_is_a_stream_without_its_terminal() -> None:
+    found = statistics([turns(turn(asked=0.0), turn(asked=3.0, end=False))])
+    rate = only(found, "stream_terminal_rate")
+    assert (rate.successes, rate.samples) == (1, 2)
+    assert only(found, "turn_total_ms").samples == 1
+
+
+def test_a_turn_that_is_refused_owes_no_terminal_and_has_no_time() -> None:
+    found = statistics([turns(turn(asked=0.0), turn(asked=3.0, refused=429))])
+    rate = only(found, "stream_terminal_rate")
+    assert (rate.successes, rate.samples) == (1, 1)
+    assert "status 429" in only(found, "turn_total_ms").note
+
+
+def test_a_connection_that_is_refused_is_a_sample_without_a_value() -> None:
+    refused = exchange(operation="connectResponses", mode="websocket", status=503, body=b"")
+    level = {"at_once": 1, "samples": [{"exchange": refused, "lags": []}], "stopped": ""}
+    found = series_of({"purpose": "turns", "levels": [level]})
+    assert found is not None
+    one = only(statistics([found]), "first_token_ms")
+    assert (one.samples, one.note) == (0, "1 without a value: status 503")
+
+
+def test_an_image_that_does_not_decode_has_failed() -> None:
+    good, link = image(), image(url="https://storage.example/1.png")
+    bad, none = image(data="data:image/png;base64,AAAA"), image(status=503)
+    found = statistics([series([good, link, bad, none], "images")])
+    rate = only(found, "image_error_rate")
+    assert (rate.successes, rate.samples, rate.operation) == (2, 4, "generateImage")
+    assert "no picture that could be read" in rate.note
+    assert "status 503" in rate.note
+    assert only(found, "image_total_ms").samples == 2
+
+
+def test_images_are_never_held_against_what_is_stated_of_text() -> None:
+    found = statistics([series([image()] * 8, "images")])
+    text, pictures = held_objectives([Objective("total_p50_ms", 1.0), Objective("image_total_p50_ms", 60_000.0)], found)
+    assert text.held is Held.UNDECIDED
+    assert pictures.held is Held.MET
+
+
+def tasks(*taken: tuple[Exchange, list[Exchange]], later_lag: float = 0.0) -> Series:
+    samples = [{"exchange": one, "readings": seen, "lag": 0.0, "later_lag": later_lag} for one, seen in taken]
+    found = series_of({"purpose": "tasks", "levels": [{"at_once": 2, "samples": samples, "stopped": ""}]})
+    assert found is not None
+    return found
+
+
+def test_a_task_has_ended_when_a_reading_first_shows_it() -> None:
+    seen = readings((1.0, "running"), (3.0, "succeeded"), (4.0, "succeeded"))
+    assert task_end(submission(), seen) == ("succeeded", 3.0, 2.0)
+    assert task_end(submission(), readings((1.0, "queued"), (2.0, "running"))) is None
+
+
+def test_tasks_that_end_that_fail_and_that_do_neither() -> None:
+    good = (submission(), readings((1.0, "running"), (3.0, "succeeded")))
+    quick = (submission(), readings((0.5, "failed")))
+    stuck = (submission(), readings((1.0, "running"), (20.0, "running")))
+    refused = (submission(status=429), [])
+    found = statistics([tasks(good, quick, stuck, refused)])
+    ends, errors = only(found, "task_end_rate"), only(found, "task_error_rate")
+    assert (ends.successes, ends.samples) == (2, 3)
+    assert "as failed" in ends.note
+    assert (errors.successes, errors.samples) == (3, 4)
+    assert only(found, "task_submission_ms").samples == 3
+    end = only(found, "task_end_ms")
+    assert end.values == (3000.0,)  # a task that fails at once is not quick
+    assert "2,000 ms late" in end.note
+
+
+def test_a_late_loop_spoils_the_time_to_the_end_only() -> None:
+    found = statistics([tasks((submission(), readings((3.0, "succeeded"))), later_lag=0.5)])
+    assert (only(found, "task_end_ms").samples, only(found, "task_end_ms").dropped) == (0, 1)
+    assert only(found, "task_submission_ms").samples == 1

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from llmapi_conformance.judging import chat_answer, gemini_answer, message_answer, response_answer
+from llmapi_conformance.contract.tasks import task_contract
+from llmapi_conformance.evidence.exchange import Ending
+from llmapi_conformance.judging import chat_answer, gemini_answer, image_answer, message_answer, response_answer
 from llmapi_conformance.judging.any_answer import any_answer
 from llmapi_conformance.judging.chat_answer import string
 from llmapi_conformance.judging.message_answer import object_of
+from llmapi_conformance.judging.task_answer import SUBMITTING, state_of, submitted_id
+from llmapi_conformance.judging.websocket_turns import as_stream, creates_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from llmapi_conformance.evidence.exchange import Exchange
     from llmapi_conformance.evidence.sse import ServerSentEvent
+    from llmapi_conformance.judging.websocket_turns import Turn
 
-Purpose = Literal["plain", "stream", "tools", "load"]
-"""Why an answer was asked for: one at a time, whole or as a stream; for its tool call; or many at once."""
+Purpose = Literal["plain", "stream", "tools", "load", "turns", "images", "tasks"]
+"""Why an answer was asked for: one at a time, whole or as a stream; for its tool call; many at once; as a turn of a
+WebSocket; as an image; as an image task."""
 
 MESSAGES: Final = ("createMessage", "createAntigravityMessage")
+SUCCEEDED: Final = "succeeded"
+_SERVER_ERROR: Final = 500
 LAG: Final = 0.01
 """Seconds that our own event loop may have been late during a sample, at least."""
 LAG_SHARE: Final = 0.05
@@ -33,20 +41,26 @@ class Sample:
 
     Attributes:
         purpose: Why it was asked for.
-        exchange: With its request.
-        at_once: Requests that were kept under way meanwhile.
+        exchange: With its request; of a turn of a WebSocket the stream that it stands for; of a task its submission.
+        at_once: Requests, or tasks, that were kept under way meanwhile.
         lag: Seconds that our own event loop was late meanwhile, at worst.
+        opened_by: Of a turn, the operation that opened its WebSocket.
+        readings: Of a task, in order, before anybody cancelled it.
+        later_lag: Of a task, like ``lag`` but until it was last read.
     """
 
     purpose: Purpose
     exchange: Exchange
     at_once: int = 1
     lag: float = 0.0
+    opened_by: str = ""
+    readings: tuple[Exchange, ...] = ()
+    later_lag: float = 0.0
 
     @property
     def operation(self) -> str:
         """The operation that was asked."""
-        return self.exchange.operation
+        return self.opened_by or self.exchange.operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +86,49 @@ def series_of(value: Any) -> Series | None:
         return None
     purpose: Purpose = value["purpose"]
     samples = tuple(
-        Sample(purpose, taken["exchange"], level["at_once"], taken["lag"])
+        sample
         for level in value["levels"]
         for taken in level["samples"]
+        for sample in _samples(purpose, taken, level["at_once"])
     )
     operation = samples[0].operation if samples else ""
     stopped = next((level["stopped"] for level in value["levels"] if level["stopped"]), "")
     return Series(operation, purpose, samples, stopped)
+
+
+def _samples(purpose: Purpose, taken: Mapping[str, Any], at_once: int) -> Iterator[Sample]:
+    """The samples of an exchange: one for each turn of a WebSocket, else one."""
+    exchange: Exchange = taken["exchange"]
+    if purpose == "turns":
+        turns = creates_of(exchange)
+        for turn, lag in zip(turns, taken["lags"], strict=False):
+            yield Sample(purpose, turn_alone(exchange, turn), at_once, lag, exchange.operation)
+        if not turns:  # refused, closed at once, or unreadable
+            yield Sample(purpose, exchange, at_once)
+    elif purpose == "tasks":
+        readings = tuple(taken["readings"])
+        yield Sample(purpose, exchange, at_once, taken["lag"], readings=readings, later_lag=taken["later_lag"])
+    else:
+        yield Sample(purpose, exchange, at_once, taken["lag"])
+
+
+def turn_alone(exchange: Exchange, turn: Turn) -> Exchange:
+    """A turn of a WebSocket as the stream that it stands for, its times counted from when it was asked for.
+
+    One that an error message refused is an answer with the status that the message tells, 500 where it tells none.
+    """
+    view, begun = as_stream(exchange, turn), turn.asked.at
+    if view.response is None:
+        return view
+    chunks = tuple(replace(chunk, at=round(chunk.at - begun, 6)) for chunk in view.response.chunks)
+    answer = replace(
+        view.response, headers_at=0.0, chunks=chunks, ended_at=round(max(0.0, view.response.ended_at - begun), 6)
+    )
+    if turn.refused and not turn.begun and turn.end is not None:
+        told = object_of(turn.end.json).get("status")
+        status = told if isinstance(told, int) and told >= 400 else _SERVER_ERROR
+        answer = replace(answer, status=status, ending=Ending.COMPLETE)
+    return replace(view, started_at=view.started_at + begun, response=answer)
 
 
 def first_token(exchange: Exchange) -> float | None:
@@ -110,9 +160,42 @@ def failure(exchange: Exchange) -> str:
         return f"status {exchange.status}"
     if not exchange.complete:
         return f"the answer was not whole: {exchange.ending}"
-    if any_answer(exchange) is None:
-        return "the answer could not be read"
-    return ""
+    return _lacking(exchange)
+
+
+def _lacking(exchange: Exchange) -> str:
+    """What a whole answer lacks that its operation is asked for; empty when nothing."""
+    if exchange.operation == "generateImage":
+        return "" if _bears_picture(exchange) else "no picture that could be read"
+    if exchange.operation in SUBMITTING:
+        return "" if submitted_id(exchange) else "no id of a task"
+    return "the answer could not be read" if any_answer(exchange) is None else ""
+
+
+def task_end(submission: Exchange, readings: Iterable[Exchange]) -> tuple[str, float, float] | None:
+    """How a task was first seen to have ended.
+
+    Returns:
+        The final state, seconds from the submission until it was seen, and how many of these had passed since the task
+        was last seen not to have ended; ``None`` when no reading shows a final state.
+    """
+    before = 0.0
+    for one in readings:
+        at = one.started_at + total(one) - submission.started_at
+        if (state := state_of(one)) in task_contract().final:
+            return state, at, at - before
+        before = at
+    return None
+
+
+def task_failure(submission: Exchange, readings: Iterable[Exchange]) -> str:
+    """Why a task made nothing: refused, never seen to end, or ended otherwise than by success; empty when it did."""
+    if why := failure(submission):
+        return f"not accepted: {why}"
+    found = task_end(submission, readings)
+    if found is None:
+        return "it did not end"
+    return "" if found[0] == SUCCEEDED else f"it ended as {found[0]}"
 
 
 def begun_stream(exchange: Exchange) -> bool:
@@ -142,6 +225,14 @@ def ended_by_its_terminal(exchange: Exchange) -> bool:
             )
             return any(string(one.get("finishReason")) for one in candidates)
     return False
+
+
+def _bears_picture(exchange: Exchange) -> bool:
+    """Whether a plain answer brings a picture: data that decodes, or an address."""
+    return any(
+        image_answer.decoded(data) is not None if (data := string(one.get("b64_json"))) else string(one.get("url"))
+        for one in image_answer.entries_of(exchange)
+    )
 
 
 def _content(exchange: Exchange, event: ServerSentEvent) -> Iterator[str]:

@@ -10,10 +10,13 @@ from llmapi_conformance.measuring.intervals import Interval, fewest_for, quantil
 from llmapi_conformance.measuring.samples import (
     LAG,
     LAG_SHARE,
+    SUCCEEDED,
     begun_stream,
     ended_by_its_terminal,
     failure,
     first_token,
+    task_end,
+    task_failure,
     tokens_per_second,
     total,
 )
@@ -30,8 +33,14 @@ PARTS: Final[dict[Statistic, tuple[float, ...]]] = {
     "first_token_ms": (0.5, 0.95, 0.99),
     "total_ms": (0.5, 0.95, 0.99),
     "tokens_per_second": (0.5,),
+    "turn_total_ms": (0.5, 0.95, 0.99),
+    "image_total_ms": (0.5,),
+    "task_submission_ms": (0.5,),
+    "task_end_ms": (0.5,),
 }
-"""Which quantiles are shown."""
+"""Which quantiles are shown; of images and tasks the median alone, because they are too dear for more samples."""
+_STREAMS: Final[tuple[Purpose, ...]] = ("stream", "turns")
+"""What is a stream of text, asked for one at a time."""
 MOST_REASONS: Final = 3
 """Different reasons that a note names."""
 
@@ -98,7 +107,10 @@ class Measured:
 def statistics(series: Sequence[Series]) -> tuple[Measured, ...]:
     """Every statistic that the samples allow: by operation, and then of all operations together where there are two."""
     made: list[Measured] = []
-    for make in (_first_token, _total, _speed, _errors, _calls, _terminals):
+    for make in (
+        *(_first_token, _total, _turn_total, _speed, _errors, _calls, _terminals),
+        *(_image_total, _image_errors, _task_submission, _task_end, _task_ends, _task_errors),
+    ):
         found = [one for one in make(series) if one.samples or one.dropped or one.note]
         made += found
         if len(found) > 1:
@@ -119,21 +131,33 @@ def _together(found: Sequence[Measured]) -> Measured:
 
 def _first_token(series: Sequence[Series]) -> list[Measured]:
     return _quantities(
-        "first_token_ms", "stream", series, lambda one: _milliseconds(first_token(one)), lasted=first_token
+        "first_token_ms", _STREAMS, series, lambda one: _milliseconds(first_token(one)), lasted=first_token
     )
 
 
 def _total(series: Sequence[Series]) -> list[Measured]:
-    return _quantities("total_ms", "plain", series, lambda one: _milliseconds(total(one)))
+    return _quantities("total_ms", ("plain",), series, _whole)
+
+
+def _turn_total(series: Sequence[Series]) -> list[Measured]:
+    return _quantities("turn_total_ms", ("turns",), series, _whole)
 
 
 def _speed(series: Sequence[Series]) -> list[Measured]:
-    return _quantities("tokens_per_second", "stream", series, tokens_per_second)
+    return _quantities("tokens_per_second", _STREAMS, series, tokens_per_second)
+
+
+def _image_total(series: Sequence[Series]) -> list[Measured]:
+    return _quantities("image_total_ms", ("images",), series, _whole)
+
+
+def _task_submission(series: Sequence[Series]) -> list[Measured]:
+    return _quantities("task_submission_ms", ("tasks",), series, _whole)
 
 
 def _quantities(
     statistic: Statistic,
-    purpose: Purpose,
+    purposes: Sequence[Purpose],
     series: Sequence[Series],
     read: Callable[[Exchange], float | None],
     *,
@@ -141,7 +165,7 @@ def _quantities(
 ) -> list[Measured]:
     made = []
     for one in series:
-        if one.purpose != purpose:
+        if one.purpose not in purposes:
             continue
         values: list[float] = []
         dropped = 0
@@ -151,7 +175,7 @@ def _quantities(
             value = None if why else read(sample.exchange)
             if value is None:
                 unusable[why or "it does not tell"] += 1
-            elif _was_starved(sample, lasted(sample.exchange) or 0.0):
+            elif _was_starved(sample.lag, lasted(sample.exchange) or 0.0):
                 dropped += 1
             else:
                 values.append(value)
@@ -208,9 +232,77 @@ def _terminals(series: Sequence[Series]) -> list[Measured]:
     return made
 
 
-def _was_starved(sample: Sample, seconds: float) -> bool:
+def _image_errors(series: Sequence[Series]) -> list[Measured]:
+    return _failed("image_error_rate", "images", series, lambda one: failure(one.exchange))
+
+
+def _task_errors(series: Sequence[Series]) -> list[Measured]:
+    return _failed("task_error_rate", "tasks", series, lambda one: task_failure(one.exchange, one.readings))
+
+
+def _failed(
+    statistic: Statistic, purpose: Purpose, series: Sequence[Series], why: Callable[[Sample], str]
+) -> list[Measured]:
+    made = []
+    for one in series:
+        if one.purpose == purpose:
+            failed = Counter(reason for sample in one.samples if (reason := why(sample)))
+            note = _note(failed, "failed", one.stopped)
+            made.append(Measured(statistic, one.operation, (), failed.total(), len(one.samples), 0, note))
+    return made
+
+
+def _task_end(series: Sequence[Series]) -> list[Measured]:
+    """Of the tasks that succeeded: one that fails at once is not quick."""
+    made = []
+    for one in series:
+        if one.purpose != "tasks":
+            continue
+        values: list[float] = []
+        gaps: list[float] = []
+        dropped = 0
+        failed: Counter[str] = Counter()
+        for sample in one.samples:
+            if why := task_failure(sample.exchange, sample.readings):
+                failed[why] += 1
+            elif found := task_end(sample.exchange, sample.readings):
+                _, seconds, gap = found
+                gaps.append(gap)
+                if _was_starved(sample.later_lag, seconds):
+                    dropped += 1
+                else:
+                    values.append(round(seconds * 1000, 3))
+        # An end is seen by the next reading only.
+        coarse = f"an end was seen up to {max(gaps) * 1000:,.0f} ms late, between two readings" if gaps else ""
+        note = _joined(_note(failed, "without a value", one.stopped), coarse)
+        made.append(Measured("task_end_ms", one.operation, tuple(values), 0, len(values), dropped, note))
+    return made
+
+
+def _task_ends(series: Sequence[Series]) -> list[Measured]:
+    """Of the tasks that were accepted, those that were seen in a final state, whichever, before anybody cancelled."""
+    made = []
+    for one in series:
+        if one.purpose != "tasks":
+            continue
+        accepted = [sample for sample in one.samples if not failure(sample.exchange)]
+        ends = [task_end(sample.exchange, sample.readings) for sample in accepted]
+        states = Counter(f"as {end[0]}" for end in ends if end is not None and end[0] != SUCCEEDED)
+        ended = sum(end is not None for end in ends)
+        refused = Counter(why for sample in one.samples if (why := failure(sample.exchange)))
+        note = _joined(_note(states, "ended otherwise than by success"), _note(refused, "no sample", one.stopped))
+        made.append(Measured("task_end_rate", one.operation, (), ended, len(accepted), 0, note))
+    return made
+
+
+def _was_starved(lag: float, seconds: float) -> bool:
     """Whether our own event loop was so late during a sample that the seconds measured of it may be ours."""
-    return sample.lag > max(LAG, LAG_SHARE * seconds)
+    return lag > max(LAG, LAG_SHARE * seconds)
+
+
+def _whole(exchange: Exchange) -> float | None:
+    """Milliseconds until an answer had ended."""
+    return _milliseconds(total(exchange))
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -25,8 +25,15 @@ WORDS: Final = {
     "error_rate": "failed requests under load",
     "tool_call_validity": "valid tool calls",
     "stream_terminal_rate": "streams that end with their terminal event",
+    "turn_total_ms": "time to the end of a WebSocket turn",
+    "image_total_ms": "time to the whole image",
+    "image_error_rate": "failed requests of an image",
+    "task_submission_ms": "time until an image task is accepted",
+    "task_end_ms": "time to the success of an image task",
+    "task_end_rate": "image tasks that end",
+    "task_error_rate": "failed image tasks",
 }
-_UNITS: Final = {"first_token_ms": "ms", "total_ms": "ms", "tokens_per_second": "tokens/s"}
+_UNITS: Final[Mapping[str, str]] = {name: "ms" if name.endswith("_ms") else "tokens/s" for name in PARTS}
 
 
 def with_measured(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 WIDTH: Final = 1000
 """Of a plot, in units of its own."""
 _MARGIN: Final = 1.06
-_SHARES: Final = ("tool_call_validity", "stream_terminal_rate")
+_SHARES: Final = ("tool_call_validity", "stream_terminal_rate", "task_end_rate")
 """Which run up to 1; all else runs from 0."""
 
 

@@ -9,7 +9,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Statistic = Literal[
-    "first_token_ms", "total_ms", "tokens_per_second", "error_rate", "tool_call_validity", "stream_terminal_rate"
+    "first_token_ms",
+    "total_ms",
+    "tokens_per_second",
+    "error_rate",
+    "tool_call_validity",
+    "stream_terminal_rate",
+    "turn_total_ms",
+    "image_total_ms",
+    "image_error_rate",
+    "task_submission_ms",
+    "task_end_ms",
+    "task_end_rate",
+    "task_error_rate",
 ]
 
 
@@ -38,6 +50,13 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "error_rate": Meaning("error_rate", None, at_most=True),
     "tool_call_validity": Meaning("tool_call_validity", None, at_most=False),
     "stream_terminal_rate": Meaning("stream_terminal_rate", None, at_most=False),
+    **{f"turn_total_p{percent}_ms": Meaning("turn_total_ms", percent / 100, at_most=True) for percent in (50, 95, 99)},
+    "image_total_p50_ms": Meaning("image_total_ms", 0.5, at_most=True),
+    "image_error_rate": Meaning("image_error_rate", None, at_most=True),
+    "task_submission_p50_ms": Meaning("task_submission_ms", 0.5, at_most=True),
+    "task_end_p50_ms": Meaning("task_end_ms", 0.5, at_most=True),
+    "task_end_rate": Meaning("task_end_rate", None, at_most=False),
+    "task_error_rate": Meaning("task_error_rate", None, at_most=True),
 }
 """Every objective by its name in a target file."""
 
@@ -49,7 +68,7 @@ class Objective:
     Attributes:
         name: One of ``MEANINGS``.
         bound: In milliseconds, tokens per second, or a share.
-        operation: The one that it speaks of; empty for all text operations together.
+        operation: The one that it speaks of; empty for all that it may speak of together.
     """
 
     name: str

@@ -175,7 +175,7 @@ class ObjectiveFigures(Part):
     """Figures that the vendor states; the acceptance profile holds what it measures against them."""
 
     first_token_p50_ms: Milliseconds | None = None
-    """Median time to the first event of a stream that bears content, at most."""
+    """Median time to the first event of a stream, or a turn of a WebSocket, that bears content, at most."""
     first_token_p95_ms: Milliseconds | None = None
     """The same for 95 % of the streams, at most."""
     first_token_p99_ms: Milliseconds | None = None
@@ -187,17 +187,35 @@ class ObjectiveFigures(Part):
     total_p99_ms: Milliseconds | None = None
     """The same for 99 % of these answers, at most."""
     tokens_per_second_p50: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
-    """Median of output tokens per second of a stream, from the request to its end, at least."""
+    """Median of output tokens per second of a stream or turn, from the request to its end, at least."""
     error_rate: Share | None = None
     """Share of requests that fail under the load, at most."""
     tool_call_validity: Share | None = None
     """Share of demanded tool calls whose arguments parse and fit the schema of the tool, at least."""
     stream_terminal_rate: Share | None = None
-    """Share of streams that end with the terminal event of their protocol, at least."""
+    """Share of streams, and turns of a WebSocket, that end with the terminal event of their protocol, at least."""
+    turn_total_p50_ms: Milliseconds | None = None
+    """Median time to the end of a turn over a WebSocket, from its response.create, at most."""
+    turn_total_p95_ms: Milliseconds | None = None
+    """The same for 95 % of the turns, at most."""
+    turn_total_p99_ms: Milliseconds | None = None
+    """The same for 99 % of the turns, at most."""
+    image_total_p50_ms: Milliseconds | None = None
+    """Median time to a whole image that is answered at once, at most."""
+    image_error_rate: Share | None = None
+    """Share of such images that fail, at most; images are dear, so a run has few samples of them."""
+    task_submission_p50_ms: Milliseconds | None = None
+    """Median time until an image task is accepted, at most."""
+    task_end_p50_ms: Milliseconds | None = None
+    """Median time from the submission of an image task to its success, as reading it shows, at most."""
+    task_end_rate: Share | None = None
+    """Share of accepted image tasks that end, in whatever final state, within tasks.end_seconds, at least."""
+    task_error_rate: Share | None = None
+    """Share of submitted image tasks that are refused, fail or do not end, at most."""
 
 
 class ObjectivesPart(ObjectiveFigures):
-    """Figures that the vendor states, of all text operations together."""
+    """Figures that the vendor states, of text those of all operations together."""
 
     operations: dict[str, ObjectiveFigures] = {}
     """Operation -> figures of it alone, such as createMessage."""
