@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ DEADLINE = 10.0
 def main() -> None:
     """One group for each role: a provider, a route for each model, a key."""
     target = tomllib.loads((HERE / "target.toml").read_text("utf-8"))
-    upstream = os.environ["UPSTREAM_URL"]
+    upstream = os.environ.get("UPSTREAM_URL")
+    if not upstream:
+        sys.exit("UPSTREAM_URL is not set: 'llmapi-conformance gate' starts our upstream and sets it, 'run' does not")
     for name, role in target["roles"].items():
         group = name.partition(":")[2]
         provider = {

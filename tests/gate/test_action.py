@@ -200,6 +200,15 @@ def test_gitlab_gets_the_same_gate_and_its_own_report(runner: Path, project: Pat
     assert {one["location"]["path"] for one in entries} == {"target.toml"}
 
 
+def test_gitlab_installs_nothing_that_was_not_named(runner: Path, project: Path) -> None:
+    job = yaml.safe_load((ROOT / "ci" / "gitlab.yml").read_text("utf-8"))[".llmapi-conformance"]
+    script = "\n".join(job["script"])
+    done = step(runner, project, {"run": script}, {**job["variables"], "GITHUB_ACTIONS": ""})
+    assert done.status != 0
+    assert "LLMAPI_CONFORMANCE: set it to what pip shall install" in done.log
+    assert not (project / ".llmapi-conformance").exists()
+
+
 def test_a_job_that_is_cancelled_leaves_nothing_running(runner: Path, project: Path) -> None:
     port = ports_of(project)[0]
     mute = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(90)"

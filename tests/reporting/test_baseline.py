@@ -89,6 +89,8 @@ def test_what_is_missing_because_less_was_asked_for_fails_nothing_and_is_told(
         assert held_against(document(lost, selection=more), old)["exit_status"] == 1
     broken = clause("CHAT-S04", "failed")
     assert held_against(document(broken, selection=now), old)["exit_status"] == 1
+    mended = held_against(document(clause("CHAT-S04"), selection=now), run(broken, selection=then))
+    assert mended["baseline"]["unlike"][-1].endswith("what is mended may only not have been looked for")
 
 
 def test_another_seed_is_told_where_cases_are_generated() -> None:

@@ -197,6 +197,12 @@ def test_a_red_build_says_in_one_line_what_broke_and_how_to_see_it_again(tmp_pat
     assert "findings: CHAT-S04" in once_more.stdout
 
 
+def test_a_run_leaves_its_report_folder_and_nothing_else(tmp_path: Path) -> None:
+    words = ("run", "-k", "test_generated and getUsage", "--generate", "2", "--report-dir", "out")
+    assert tool(*words, cwd=tmp_path, HYPOTHESIS_STORAGE_DIRECTORY="").returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_clauses_can_be_listed_searched_and_shown(tmp_path: Path) -> None:
     assert "MSG-S07" in tool("clauses", "list", "--surface", "messages", cwd=tmp_path).stdout
     assert "MSG-S07" in tool("clauses", "search", "message_stop", cwd=tmp_path).stdout

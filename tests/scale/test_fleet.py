@@ -73,8 +73,11 @@ def test_two_regions_in_two_shards_on_two_processes_and_their_merge(
     options = (*targets, "--fleet-shards=2", "--fleet-run=-kmodels or usage", "--fleet-run=--generate=0")
     status, said = fleet(tmp_path, *options, "-n", "2", "-m", "not last", environ=environ)
     assert (status, "2 passed" in said) == (0, True), said
+    merge = "llmapi-conformance merge fleet/eu/1of2 fleet/eu/2of2 -o fleet/eu/merged"
+    assert f"{merge}  # when 2of2 has ended too" in said
     status, said = fleet(tmp_path, *options, "-n", "2", "-m", "last", environ=environ)
     assert (status, "2 passed" in said) == (0, True), said
+    assert merge in said.splitlines()
     for name in ("eu", "us"):
         shards = [tmp_path / "fleet" / name / f"{number}of2" for number in (1, 2)]
         status, said = tool("merge", *shards, "-o", tmp_path / "fleet" / name / "merged")

@@ -76,11 +76,14 @@ def test_each_shard_sends_a_part_and_all_of_them_everything(runs: Path) -> None:
 
 
 @pytest.mark.timeout(400)
-def test_a_shard_says_which_one_it_is_and_what_the_others_send(runs: Path) -> None:
+def test_a_shard_says_which_one_it_is_and_what_the_others_send(runs: Path, tmp_path: Path) -> None:
     document = verdicts(runs / "1")
     assert document["selection"]["shard"] == "1/3"
     reasons = {one["reason"] for one in document["clauses"] if one["verdict"] == "not_observed"}
     assert {"sent by shard 2 of 3", "sent by shard 3 of 3"} & reasons
+    status, said = tool("judge", runs / "1" / "recording.jsonl", "--report-dir", tmp_path / "again")
+    assert status in {0, 1}
+    assert "shard 1/3 only: what others send is not observed here; 'merge' makes one run" in " ".join(said.split())
 
 
 @pytest.mark.timeout(400)

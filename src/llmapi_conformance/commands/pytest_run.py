@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import sys
+import tempfile
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -13,9 +16,12 @@ from llmapi_conformance import pytest_plugin
 from llmapi_conformance.tree import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from llmapi_conformance.run import Run
+
+_STORAGE: Final = "HYPOTHESIS_STORAGE_DIRECTORY"
 
 
 def run_pytest(conformance: Run, keyword: str, more: list[str], *plugins: object) -> int:
@@ -37,9 +43,29 @@ def run_pytest(conformance: Run, keyword: str, more: list[str], *plugins: object
     sys.dont_write_bytecode = sys.dont_write_bytecode or not _writable(root)
     gc.freeze()  # what was imported and loaded stays: no collection need walk it
     try:
-        return int(pytest.main(arguments, plugins=[pytest_plugin, _Given(conformance), *plugins]))
+        with _home_of_hypothesis():
+            return int(pytest.main(arguments, plugins=[pytest_plugin, _Given(conformance), *plugins]))
     finally:
         gc.unfreeze()
+
+
+@contextlib.contextmanager
+def _home_of_hypothesis() -> Iterator[None]:
+    """Meanwhile hypothesis, here and in the generator process, keeps its files in a folder that ends with the run.
+
+    It would leave them in the working folder, which is somebody else's repository.
+    """
+    if os.environ.get(_STORAGE):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="llmapi-conformance-", ignore_cleanup_errors=True) as folder:
+        os.environ[_STORAGE] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_STORAGE]
+            if module := sys.modules.get("hypothesis.configuration"):
+                module.set_hypothesis_home_dir(None)  # it has read the variable once and for all
 
 
 def _writable(folder: Path) -> bool:

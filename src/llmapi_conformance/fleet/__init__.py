@@ -135,5 +135,11 @@ class Gathering:
             if paths == [target]:
                 terminalreporter.line(f"llmapi-conformance judge {target}/recording.jsonl --report-dir {target}")
             else:
-                shards = " ".join(map(str, paths))
-                terminalreporter.line(f"llmapi-conformance merge {shards} -o {target}/merged")
+                # All of them, also where some are sent by another call, such as the last one.
+                count = int(paths[0].name.rpartition("of")[2])
+                shards = [target / f"{number}of{count}" for number in range(1, count + 1)]
+                absent = [path.name for path in shards if not (path / "recording.jsonl").is_file()]
+                still = f"  # when {', '.join(absent)} has ended too" if absent else ""
+                terminalreporter.line(
+                    f"llmapi-conformance merge {' '.join(map(str, shards))} -o {target}/merged{still}"
+                )

@@ -104,6 +104,9 @@ def _print_figures(console: Console, document: dict[str, Any]) -> None:
         console.print(Text(_spent(spent), "dim"))
     if traffic := document["selection"].get("traffic"):
         console.print(Text(printable(f"{traffic}: clauses that need requests of the suite were not observed"), "dim"))
+    if shard := document["selection"].get("shard"):
+        line = f"shard {shard} only: what others send is not observed here; 'merge' makes one run of all shards"
+        console.print(Text(printable(line), "yellow"))
     if cases := document["selection"].get("generate"):
         console.print(
             f"{cases} generated cases of each operation, drawn from --seed {document['selection']['seed']}", style="dim"

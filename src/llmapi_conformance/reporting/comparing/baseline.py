@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 _MOST_IDS = 12
 """Clause ids in a sentence; all are in ``verdicts.json``."""
-_EXCUSED = "less was asked for than in the baseline, so what is no longer observed fails nothing"
+_EXCUSED = (
+    "less was asked for than in the baseline: what is no longer observed fails nothing, and what is mended may only "
+    "not have been looked for"
+)
 
 
 def load_baseline(path: Path) -> PastRun:
@@ -49,6 +52,7 @@ def held_against(document: Mapping[str, Any], baseline: PastRun) -> dict[str, An
     difference = compare(baseline, run, only_selected=True)
     broken = [one for one in difference.worse if one.clause.verdict in BROKEN]
     lost = [one for one in difference.of(Kind.LOST) if one.clause.verdict is not Verdict.INCONCLUSIVE]
+    mended = [one.clause.id for one in difference.of(Kind.MENDED)]
     excused = _less_asked(baseline.document, document)
     fresh = {one.clause.id for one in broken}
     doubtful = _inconclusive(run) - _inconclusive(baseline)
@@ -69,8 +73,8 @@ def held_against(document: Mapping[str, Any], baseline: PastRun) -> dict[str, An
             "known": known,
             "new": [_told(one) for one in broken],
             "lost": [_told(one) | ({"fails": False} if excused else {}) for one in lost],
-            "mended": [one.clause.id for one in difference.of(Kind.MENDED)],
-            "unlike": [*difference.unlike, *([_EXCUSED] if excused and lost else [])],
+            "mended": mended,
+            "unlike": [*difference.unlike, *([_EXCUSED] if excused and (lost or mended) else [])],
         },
     }
 
