@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import sys
 from dataclasses import replace
@@ -13,8 +14,16 @@ import pytest
 from llmapi_conformance.clients.accumulating import Played, play, playable, text_of, with_clauses
 from llmapi_conformance.clients.catalogue import Client
 from llmapi_conformance.clients.environments import folder_of
+from llmapi_conformance.errors import ReportError
 from llmapi_conformance.evidence.exchange import Ending
-from llmapi_conformance.reporting.clients import played_document, played_lines, played_markdown, with_played
+from llmapi_conformance.reporting.played import (
+    broken_in,
+    played_document,
+    played_lines,
+    played_markdown,
+    read_played,
+    with_played,
+)
 from llmapi_conformance.tree import tree
 from tests.judging.build import exchange
 
@@ -113,16 +122,34 @@ def test_the_text_of_a_stream_is_what_its_deltas_add_up_to() -> None:
 def test_a_client_that_swallows_what_a_clause_tells_stands_beside_the_clause() -> None:
     silent = Played("anthropic-python-0.0", "a#1", "worked")
     loud = Played("anthropic-python-0.0", "a#2", "raised", "LookupError: x")
-    told = with_clauses([silent, loud, replace(silent, exchange="a#3")], {"a#1": ("MSG-S07",)})
+    streams = [silent, loud, replace(silent, exchange="a#3"), replace(loud, exchange="a#4")]
+    told = with_clauses(streams, {"a#1": ("MSG-S07",)})
     document = played_document("seal", told)
     (client,) = document["clients"]
-    assert (document["level"], client["played"], client["worked"]) == ("INFO", 3, 2)
+    assert (document["level"], client["played"], client["worked"]) == ("INFO", 4, 2)
     assert client["streams"][0]["broken"] == ["MSG-S07"]
     assert played_lines(told) == [
-        "a#1: anthropic-python-0.0 worked; broken there: MSG-S07",
-        "a#2: anthropic-python-0.0 raised LookupError: x; no clause is broken there",
+        "anthropic-python-0.0 worked, 1 stream; broken there: MSG-S07 (a#1)",
+        "anthropic-python-0.0 raised LookupError: x, 2 streams; no clause was found broken there (a#2 and others)",
     ]
-    assert "| anthropic-python-0.0 | 2 | 1 | 0 | 0 | 1 |" in played_markdown(told)
+    page = played_markdown(told)
+    assert "| anthropic-python-0.0 | 2 | 2 | 0 | 0 | 1 |" in page
+    assert "`a#2`, `a#4`" in page
+
+
+def test_what_is_only_noted_breaks_no_clause() -> None:
+    found = [{"verdict": verdict, "exchange": "a#1", "also": ["a#2"]} for verdict in ("noted", "warned")]
+    document = {"clauses": [{"id": "X-1", "findings": found[:1]}, {"id": "X-2", "findings": found[1:]}]}
+    assert broken_in(document) == {"a#1": ("X-2",), "a#2": ("X-2",)}
+
+
+def test_what_was_kept_of_a_replay_is_read_back_as_it_was(tmp_path: Path) -> None:
+    told = [Played("a-1", "x#1", "raised", "LookupError: \u202e\ud800", ("MSG-S07",)), Played("b-2", "x#1", "worked")]
+    path = tmp_path / "clients-replay.json"
+    path.write_text(json.dumps(played_document("seal", told)), "utf-8")
+    assert read_played(path) == ("seal", told)
+    with pytest.raises(ReportError, match="can't be read"):
+        read_played(tmp_path / "nothing.json")
 
 
 def test_a_summary_holds_the_table_once_however_often_it_is_made() -> None:

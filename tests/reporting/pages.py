@@ -6,12 +6,16 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from llmapi_conformance.clients.accumulating import Played, with_clauses
 from llmapi_conformance.contract.contract import load_contract
 from llmapi_conformance.evidence.exchange import Exchange, Frame, Response, Stall
 from llmapi_conformance.judging.check import Check, Observed
 from llmapi_conformance.judging.oracle import Deviation
 from llmapi_conformance.judging.verdicts import Terms, exit_status, verdicts
+from llmapi_conformance.reporting.clients import CaseRow
 from llmapi_conformance.reporting.document import RunFacts, document
+from llmapi_conformance.reporting.html.shown_clients import Heard
+from llmapi_conformance.reporting.played import broken_in
 from llmapi_conformance.target.description import describe
 from llmapi_conformance.target.parts import SURFACES
 from llmapi_conformance.target.target import Role, Target
@@ -25,6 +29,7 @@ __all__ = (
     "Made",
     "Maker",
     "Response",
+    "heard",
     "hostile",
     "large",
     "made",
@@ -89,6 +94,23 @@ def plain() -> Made:
         ],
         [stream, refused, talk],
     )
+
+
+def heard() -> Heard:
+    """What clients made of the stream of ``plain``: one raises what a hostile gateway told it to, one swallows all."""
+    document, (stream, refused, _) = plain()
+    told = [
+        Played("openai-python-3.0", stream.id, "raised", f"APIError: {SCRIPT}{BIDI}" + "x" * 5_000),
+        Played("openai-python-2.0", stream.id, "worked"),
+        Played("openai-python-2.0", "elsewhere#1", "other text", "'a', while its deltas add up to 'b'"),
+        Played("openai-python-2.0", refused.id, "ended"),
+    ]
+    rows = (
+        CaseRow("openai-python-3.0", "chat", "chat", "CHAT-S04", "works"),
+        CaseRow("openai-python-3.0", "chat_stream", "chat", "CHAT-S04", "broken", f"it raised {SCRIPT}", "Hello"),
+        CaseRow("openai-python-2.0", "chat", "chat", "CHAT-S04", "not_offered", "it is absent"),
+    )
+    return Heard(rows, tuple(with_clauses(told, broken_in(document))))
 
 
 def stalled() -> Made:

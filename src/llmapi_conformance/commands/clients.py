@@ -210,21 +210,24 @@ def clients_replay(
 ) -> None:
     """Ask what clients would have made of the recorded streams: each is played to a client's own accumulator.
 
-    Nothing is sent anywhere. Writes clients-replay.json and clients-replay.md, and a table into summary.md where there
-    is one. What they say is INFO and stands beside the verdicts of the run, read from verdicts.json where it is there.
+    Nothing is sent anywhere. Writes clients-replay.json and clients-replay.md, a table into summary.md where there is
+    one, and the report page of the run again where its verdicts.json is there. What they say is INFO and stands beside
+    the verdicts of the run; it changes none.
     """
     import json
 
     from llmapi_conformance.clients.accumulating import HELPERS, play, playable, with_clauses
     from llmapi_conformance.evidence.recording import read_recording
-    from llmapi_conformance.reporting.clients import (
+    from llmapi_conformance.reporting.html import NAME, write_report
+    from llmapi_conformance.reporting.past import load_run, write_text
+    from llmapi_conformance.reporting.played import (
+        REPLAY,
         broken_in,
         played_document,
         played_lines,
         played_markdown,
         with_played,
     )
-    from llmapi_conformance.reporting.past import load_run, write_text
 
     where = home or default_home()
     families = {family for family, _ in HELPERS}
@@ -237,24 +240,30 @@ def clients_replay(
     streams = playable(read.exchanges.values())
     folder = report_dir or recording.parent
     beside = recording.parent / "verdicts.json"
-    broken = broken_in(load_run(recording.parent)) if beside.exists() else {}
+    broken = broken_in(load_run(recording.parent).document) if beside.exists() else {}
 
     async def all_of_them() -> list[Played]:
         return [one for client in there for one in await play(client, where, tree() / "fixtures" / "clients", streams)]
 
     played = with_clauses(asyncio.run(all_of_them()), broken)
     document = played_document(read.seal, played)
-    write_text(folder / "clients-replay.json", json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    write_text(folder / REPLAY, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     write_text(folder / "clients-replay.md", played_markdown(played))
     summary = folder / "summary.md"
     if summary.exists():
         write_text(summary, with_played(summary.read_text("utf-8"), played))
+    verdicts = folder / "verdicts.json"
+    if verdicts.exists():
+        document_of_run = load_run(folder).document
+        write_report(folder / NAME, document_of_run, read.exchanges.values(), verdicts=verdicts, recording=recording)
     console = console_for_people()
     for client in document["clients"]:
         console.print(Text(f"{client['client']}: {client['worked']} of {client['played']} streams would have worked"))
     for line in played_lines(played)[:20]:
         console.print(Text(line, "dim"))
     console.print(Text(f"{folder / 'clients-replay.md'}", "dim"))
+    if verdicts.exists():
+        console.print(Text(f"{folder / NAME}", "dim"))
 
 
 @app.command("facts")

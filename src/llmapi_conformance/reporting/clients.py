@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -20,13 +19,10 @@ from llmapi_conformance.reporting.markdown import table as markdown_table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from llmapi_conformance.clients.accumulating import Played
     from llmapi_conformance.clients.catalogue import Client
     from llmapi_conformance.evidence.recording import Recording
-    from llmapi_conformance.reporting.past import PastRun
 
 WORKS: Final = "works"
-_PLAYED: Final = "Recorded streams, played to official clients"
 _COLUMNS: Final = ("chat", "responses", "websocket", "messages", "gemini", "models", "images", "errors")
 _ERRORS: Final = "auth"
 """A surface that is shown in the column of errors."""
@@ -92,7 +88,7 @@ def clients_table(rows: Sequence[CaseRow]) -> Table:
     """In 80 columns."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("client", overflow="fold")
-    surfaces = _surfaces(rows)
+    surfaces = surfaces_of(rows)
     for surface in surfaces:
         table.add_column(surface, no_wrap=True)
     for client, found in cells(rows).items():
@@ -101,15 +97,20 @@ def clients_table(rows: Sequence[CaseRow]) -> Table:
     return table
 
 
-def broken_lines(rows: Sequence[CaseRow]) -> list[str]:
-    """A line for each thing that clients met instead of what they wanted, with the cases that met it."""
+def broken_alike(rows: Sequence[CaseRow]) -> list[list[CaseRow]]:
+    """The cases in which clients met something else than what they wanted, those of one client that met the same."""
     alike: dict[tuple[str, str], list[CaseRow]] = {}
     for one in rows:
         if one.state == "broken":
             alike.setdefault((one.client, one.words), []).append(one)
+    return list(alike.values())
+
+
+def broken_lines(rows: Sequence[CaseRow]) -> list[str]:
+    """A line for each thing that clients met instead of what they wanted, with the cases that met it."""
     return [
-        printable(f"{client}, {', '.join(one.case for one in met)}: expected {met[0].expected}; {words}")
-        for (client, words), met in alike.items()
+        printable(f"{met[0].client}, {', '.join(one.case for one in met)}: expected {met[0].expected}; {met[0].words}")
+        for met in broken_alike(rows)
     ]
 
 
@@ -125,7 +126,7 @@ def absent_lines(rows: Sequence[CaseRow]) -> list[str]:
 
 def clients_markdown(rows: Sequence[CaseRow], target: str) -> str:
     """The same as a page."""
-    surfaces = _surfaces(rows)
+    surfaces = surfaces_of(rows)
     lines = [[client, *(found.get(one, "") for one in surfaces)] for client, found in cells(rows).items()]
     parts = [f"# Official clients: {prose(target)}\n\n", markdown_table(["client", *surfaces], lines), "\n"]
     if broken := broken_lines(rows):
@@ -135,7 +136,8 @@ def clients_markdown(rows: Sequence[CaseRow], target: str) -> str:
     return "".join(parts)
 
 
-def _surfaces(rows: Sequence[CaseRow]) -> list[str]:
+def surfaces_of(rows: Sequence[CaseRow]) -> list[str]:
+    """Those that cases are shown in, in the order of the columns."""
     seen = {one.surface for one in rows}
     return [one for one in _COLUMNS if one in seen] + sorted(seen - set(_COLUMNS))
 
@@ -152,83 +154,3 @@ def _styled(cell: str) -> Text:
     short = {"not offered": "-", "not observed": "-"}.get(cell, cell)
     style = "green" if cell == WORKS else "bold red" if " of " in cell else "dim"
     return Text(short, style)
-
-
-def broken_in(run: PastRun) -> dict[str, tuple[str, ...]]:
-    """Exchange id -> the clauses that a run found broken there."""
-    found: dict[str, dict[str, None]] = {}
-    for clause in run.clauses.values():
-        for finding in clause.findings:
-            for exchange in (finding["exchange"], *finding["also"]):
-                if exchange:
-                    found.setdefault(exchange, {})[clause.id] = None
-    return {exchange: tuple(clauses) for exchange, clauses in found.items()}
-
-
-def played_document(recording: str, played: Sequence[Played]) -> dict[str, Any]:
-    """What clients would have made of recorded streams, as JSON.
-
-    Args:
-        recording: Its seal, empty when it has none.
-        played: Of all clients.
-    """
-    clients: dict[str, list[dict[str, Any]]] = {}
-    for one in played:
-        shown = {"exchange": one.exchange, "outcome": one.outcome, "words": one.words, "broken": list(one.clauses)}
-        clients.setdefault(one.client, []).append(shown)
-    return {
-        "format": "llmapi-conformance-clients-replay",
-        "version": "1.0",
-        "level": "INFO",
-        "recording": recording,
-        "clients": [
-            {
-                "client": client,
-                "played": len(streams),
-                "worked": sum(one["outcome"] == "worked" for one in streams),
-                "streams": streams,
-            }
-            for client, streams in clients.items()
-        ],
-    }
-
-
-def played_markdown(played: Sequence[Played]) -> str:
-    """A table of the clients, and each stream on which a client or a clause says something."""
-    parts = [_played_part(played, "#"), "\n"]
-    if told := played_lines(played):
-        parts += ["\n## Where a client or a clause says something\n\n", *(f"- {prose(line)}\n" for line in told)]
-    return "".join(parts)
-
-
-def with_played(summary: str, played: Sequence[Played]) -> str:
-    """A summary with the table at its end, in the place of the one that it may have already."""
-    before = summary.partition(f"\n## {_PLAYED}\n")[0].rstrip("\n")
-    return f"{before}\n\n{_played_part(played, '##')}\n"
-
-
-def _played_part(played: Sequence[Played], mark: str) -> str:
-    counts: dict[str, Counter[str]] = {}
-    for one in played:
-        counts.setdefault(one.client, Counter())[one.outcome] += 1
-        counts[one.client]["swallowed"] += one.outcome == "worked" and bool(one.clauses)
-    columns = ("worked", "raised", "other text", "ended", "swallowed")
-    rows = [[client, *(str(found[name]) for name in columns)] for client, found in counts.items()]
-    return (
-        f"{mark} {_PLAYED}\n\n"
-        "INFO: no verdict depends on it. `swallowed`: the client worked though a clause is broken there.\n\n"
-        f"{markdown_table(['client', *columns], rows)}"
-    )
-
-
-def played_lines(played: Sequence[Played]) -> list[str]:
-    """A line for each stream on which a client or a clause says something."""
-    return [
-        printable(
-            f"{one.exchange}: {one.client} {one.outcome}"
-            + (f" {one.words}" if one.words else "")
-            + (f"; broken there: {', '.join(one.clauses)}" if one.clauses else "; no clause is broken there")
-        )
-        for one in played
-        if one.outcome != "worked" or one.clauses
-    ]

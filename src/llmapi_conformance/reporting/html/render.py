@@ -43,6 +43,8 @@ def render(context: Mapping[str, Any]) -> str:
     style, script = _resource("report.css"), _resource("report.js")
     if context["plots"]:
         style += _resource("measured.css")
+    if context["view"].clients:
+        style += _resource("clients.css")
     page = environment.get_template("report.html.j2").render(
         **context,
         style=style,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from llmapi_conformance.reference.faults import FAULTS
 from llmapi_conformance.reporting.html.bodies import Piece, around, pieces
 from llmapi_conformance.reporting.html.markup import weight
+from llmapi_conformance.reporting.html.shown_clients import NO_LINES, Beside, Lines
 from llmapi_conformance.reporting.html.shown_exchange import (
     ShownExchange,
     copied,
@@ -68,6 +69,7 @@ class ShownFinding:
         curl_changed: Whether control characters were escaped in it.
         exchange: The whole exchange, when it stands here.
         stands_at: Anchor of the whole exchange, when it stands elsewhere; empty when it stands nowhere.
+        clients: What official clients made of the exchange, where it was played to some.
         also: Further exchanges.
         also_left: How many more of them.
     """
@@ -87,6 +89,7 @@ class ShownFinding:
     curl_changed: bool = False
     exchange: ShownExchange | None = None
     stands_at: str = ""
+    clients: Lines = NO_LINES
     also: tuple[Other, ...] = ()
     also_left: int = 0
 
@@ -95,7 +98,14 @@ class ShownFinding:
         """Characters of markup that it takes in the page, its exchange aside."""
         texts = (self.expected, self.observed, self.curl, self.curl, self.request, *(one.text for one in self.excerpt))
         bars = (len(self.timeline.bars) + len(self.timeline.stalls)) * 120 if self.timeline else 0
-        return 1_500 + bars + sum(map(weight, texts)) + sum(len(one.id) + len(one.request) + 80 for one in self.also)
+        beside = self.clients.weight
+        return (
+            1_500
+            + bars
+            + beside
+            + sum(map(weight, texts))
+            + sum(len(one.id) + len(one.request) + 80 for one in self.also)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,7 @@ class ShownClause:
         checks_left: How many more.
         faults: Of the reference gateway, that this clause is known to find.
         waiver: Name and value of what is known of its waiver.
+        clients: What official clients made of the exchanges that its findings name, where they were played to some.
     """
 
     id: str
@@ -129,6 +140,7 @@ class ShownClause:
     checks_left: int
     faults: tuple[Fault, ...]
     waiver: tuple[tuple[str, str], ...] = ()
+    clients: Lines = NO_LINES
 
 
 class Builder:
@@ -140,11 +152,12 @@ class Builder:
         missing: Exchanges that findings name and nobody gave.
     """
 
-    def __init__(self, exchanges: Mapping[str, Exchange], room: int = ROOM) -> None:
+    def __init__(self, exchanges: Mapping[str, Exchange], beside: Beside, room: int = ROOM) -> None:
         self.room = room
         self.places: dict[str, str] = {}
         self.missing: set[str] = set()
         self._exchanges = exchanges
+        self._beside = beside
         self._faults = _faults_by_clause()
 
     @property
@@ -163,6 +176,10 @@ class Builder:
         brief = tuple((cut_line(one["observed"], 200), one["exchange"] or "no exchange") for one in rest[:MOST_BRIEF])
         brief = brief if self.room > -ROOM else ()
         self.room -= sum(weight(observed) + weight(name) + 60 for observed, name in brief)
+        clients = self._beside.lines(
+            name for one in raw["findings"] for name in (one["exchange"], *one["also"]) if name
+        )
+        self.room -= clients.weight
         return ShownClause(
             id=raw["id"],
             surface=raw["surface"],
@@ -180,6 +197,7 @@ class Builder:
             checks_left=max(0, len(raw["checks"]) - MOST_CHECKS),
             faults=self._faults.get(raw["id"], ()),
             waiver=tuple((str(name), str(value)) for name, value in (raw.get("waiver") or {}).items()),
+            clients=clients,
         )
 
     def _finding(self, raw: Mapping[str, Any]) -> ShownFinding:
@@ -196,6 +214,7 @@ class Builder:
             exchange_id=name,
             curl=curl,
             curl_changed=changed,
+            clients=self._beside.lines([name]),
             also=tuple(self._other(one) for one in raw["also"][:MOST_ALSO]),
             also_left=max(0, len(raw["also"]) - MOST_ALSO),
         )

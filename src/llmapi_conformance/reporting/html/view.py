@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmapi_conformance.reference.faults import FAULTS
 from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, known_findings
 from llmapi_conformance.reporting.html.shown_clause import Builder, ShownClause
+from llmapi_conformance.reporting.html.shown_clients import NOTHING, Beside, ClientsView, Heard, clients_view
 from llmapi_conformance.reporting.html.timeline import stalls_together
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class View:
         without_room: How many did not fit.
         missing: How many were not given.
         stalled: In how many exchanges our own process stood still, in one sentence; empty for none.
+        clients: What official clients made of it; ``None`` when nothing is known of any.
     """
 
     document: Mapping[str, Any]
@@ -106,10 +108,14 @@ class View:
     without_room: int
     missing: int
     stalled: str
+    clients: ClientsView | None
 
 
 def view_of(
-    document: Mapping[str, Any], exchanges: Mapping[str, Exchange], limits: Iterable[tuple[str, str]] = ()
+    document: Mapping[str, Any],
+    exchanges: Mapping[str, Exchange],
+    limits: Iterable[tuple[str, str]] = (),
+    heard: Heard = NOTHING,
 ) -> View:
     """Put the page together.
 
@@ -117,8 +123,9 @@ def view_of(
         document: As in ``verdicts.json``.
         exchanges: Of its recording, by id; those that are missing are said to be missing.
         limits: Name and value of the limits of the profile.
+        heard: What is known of official clients in the run.
     """
-    builder = Builder(exchanges)
+    builder = Builder(exchanges, Beside(heard.played))
     built = {one["id"]: builder.clause(one) for one in sorted(document["clauses"], key=_weight)}
     clauses = [built[one["id"]] for one in document["clauses"]]
     tally = Counter(one.verdict for one in clauses)
@@ -150,6 +157,7 @@ def view_of(
         without_room=len(builder.places) - builder.embedded,
         missing=len(builder.missing),
         stalled=stalls_together(exchanges.values()),
+        clients=clients_view(heard),
     )
 
 
