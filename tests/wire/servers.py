@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,8 +30,11 @@ Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
 Send = Callable[[HttpSender, WireRequest], Awaitable[Outcome]]
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
-QUICK = Deadlines(connect=2.0, first_byte=0.3, idle=0.3, total=0.6)
-PATIENT = Deadlines(connect=5.0, first_byte=5.0, idle=5.0, total=5.0)
+PATIENT = Deadlines(connect=30.0, first_byte=30.0, idle=30.0, total=60.0)
+"""For all but the tests of deadlines: a busy machine may stand still for seconds."""
+HURRIED_HEAD = dataclasses.replace(PATIENT, first_byte=0.3)
+HURRIED_BODY = dataclasses.replace(PATIENT, idle=0.3)
+HURRIED = dataclasses.replace(PATIENT, total=2.0)
 
 
 @dataclass
@@ -99,7 +103,7 @@ def answering(*pieces: bytes | float, then: str = "close") -> Handler:
             else:
                 await asyncio.sleep(piece)
         if then == "hang":
-            await asyncio.sleep(30)
+            await asyncio.sleep(300)
         elif then == "reset":
             reset(writer)
 
@@ -143,7 +147,7 @@ def exchange_with(handler: Handler, send: Send = over_httpx2, request: WireReque
 
     async def run() -> Outcome:
         async with serving(handler) as server, HttpSender(server.url) as sender:
-            return await send(sender, request or WireRequest("GET", "/", deadlines=QUICK))
+            return await send(sender, request or WireRequest("GET", "/", deadlines=PATIENT))
 
     return asyncio.run(run())
 

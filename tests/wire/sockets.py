@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import dataclasses
 import hashlib
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from llmapi_conformance.wire.message import Deadlines, WireAnswer, WireRequest, origin_of
+from llmapi_conformance.wire.message import WireAnswer, WireRequest, origin_of
 from llmapi_conformance.wire.websocket import Conversation, converse, upgrade_request
-from tests.wire.servers import reset
+from tests.wire.servers import PATIENT, reset
 
 if TYPE_CHECKING:
+    from llmapi_conformance.wire.message import Deadlines
     from llmapi_conformance.wire.talking import Socket
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Script = Callable[["Socket"], Awaitable[None]]
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-QUICK = Deadlines(connect=2.0, first_byte=0.3, idle=0.3, total=1.0)
-PATIENT = Deadlines(connect=5.0, first_byte=5.0, idle=5.0, total=5.0)
+HURRIED = dataclasses.replace(PATIENT, total=2.0)
+HURRIED_FRAMES = dataclasses.replace(PATIENT, idle=0.3)
 TEXT, BINARY, CLOSE, PING, PONG, MORE = 0x81, 0x82, 0x88, 0x89, 0x8A, 0x80
 
 
@@ -87,7 +89,7 @@ def saying(*pieces: bytes | float, then: str = "close") -> Talk:
             else:
                 await asyncio.sleep(piece)
         if then == "hang":
-            await asyncio.sleep(30)
+            await asyncio.sleep(300)
         elif then == "speaks":
             await reader.read(1)
         elif then == "reset":
@@ -106,7 +108,7 @@ async def open_and_talk(
     url: str,
     script: Script = listening,
     *,
-    deadlines: Deadlines = QUICK,
+    deadlines: Deadlines = PATIENT,
     limit: int = 1 << 20,
     headers: tuple[tuple[str, str], ...] = (),
     deflate: bool = False,
@@ -120,7 +122,7 @@ def conversation_with(
     script: Script = listening,
     *,
     head: Callable[[bytes], bytes] = switched,
-    deadlines: Deadlines = QUICK,
+    deadlines: Deadlines = PATIENT,
     limit: int = 1 << 20,
     deflate: bool = False,
 ) -> Conversation:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import random
 import socket
@@ -19,7 +20,6 @@ from tests.wire.servers import (
     BOTH,
     CERTIFICATE,
     PATIENT,
-    QUICK,
     Handler,
     Send,
     answer_of,
@@ -186,13 +186,13 @@ def test_we_hang_up_after_so_many_events_and_the_server_notices(send: Send, even
             writer.write(chunk(b"data: %d\n\n" % number))
             await writer.drain()
             await asyncio.sleep(0.05)
-        await asyncio.sleep(30)
+        await asyncio.sleep(300)
 
     async def run() -> Outcome:
         request = WireRequest("GET", "/", deadlines=PATIENT, abort_after_events=events)
         async with serving(handler) as server, HttpSender(server.url) as sender:
             outcome = await send(sender, request)
-            await asyncio.wait_for(server.hung_up.wait(), 2)
+            await asyncio.wait_for(server.hung_up.wait(), 20)
             return outcome
 
     answer = answer_of(asyncio.run(run()))
@@ -243,11 +243,11 @@ def test_a_cancelled_exchange_closes_its_connection() -> None:
     async def run() -> None:
         async with serving(answering(STREAM, then="hang")) as server, HttpSender(server.url) as sender:
             task = asyncio.create_task(sender.send(WireRequest("GET", "/", deadlines=PATIENT)))
-            await asyncio.wait_for(server.asked.wait(), 2)
+            await asyncio.wait_for(server.asked.wait(), 20)
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            await asyncio.wait_for(server.hung_up.wait(), 2)
+            await asyncio.wait_for(server.hung_up.wait(), 20)
 
     asyncio.run(run())
 
@@ -259,7 +259,7 @@ def test_a_refused_connection_is_told(send: Send) -> None:
 
         async def run() -> Outcome:
             async with HttpSender(f"http://127.0.0.1:{taken.getsockname()[1]}") as sender:
-                return await send(sender, WireRequest("GET", "/", deadlines=QUICK))
+                return await send(sender, WireRequest("GET", "/", deadlines=PATIENT))
 
         failure = failure_of(asyncio.run(run()))
     assert (failure.kind, "nothing listens" in failure.sentence) == (FailureKind.REFUSED, True)
@@ -274,13 +274,20 @@ def test_an_unknown_name_is_told(send: Send, monkeypatch: pytest.MonkeyPatch) ->
 
     async def run() -> Outcome:
         async with HttpSender("http://gateway.invalid") as sender:
-            return await send(sender, WireRequest("GET", "/", deadlines=QUICK))
+            return await send(sender, WireRequest("GET", "/", deadlines=PATIENT))
 
     failure = failure_of(asyncio.run(run()))
     assert (failure.kind, failure.sentence) == (FailureKind.NAME, "the host name was not found")
 
 
-def over_tls(send: Send, ca_file: Path | None, *, answer_tls: bool = True, handler: Handler | None = None) -> Outcome:
+def over_tls(
+    send: Send,
+    ca_file: Path | None,
+    *,
+    answer_tls: bool = True,
+    handler: Handler | None = None,
+    deadlines: Deadlines = PATIENT,
+) -> Outcome:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
 
@@ -290,7 +297,7 @@ def over_tls(send: Send, ca_file: Path | None, *, answer_tls: bool = True, handl
         ) as server:
             url = server.url.replace("http://", "https://")
             async with HttpSender(url, ca_file=ca_file) as sender:
-                return await send(sender, WireRequest("GET", "/", deadlines=Deadlines(0.5, 2, 2, 3)))
+                return await send(sender, WireRequest("GET", "/", deadlines=deadlines))
 
     return asyncio.run(run())
 
@@ -321,7 +328,10 @@ def test_a_server_without_tls_is_told(send: Send) -> None:
 
 @both_ways
 def test_a_handshake_that_never_ends_is_a_connect_timeout(send: Send) -> None:
-    failure = failure_of(over_tls(send, CERTIFICATE, answer_tls=False, handler=answering(then="hang")))
+    hurried = dataclasses.replace(PATIENT, connect=0.5)
+    failure = failure_of(
+        over_tls(send, CERTIFICATE, answer_tls=False, handler=answering(then="hang"), deadlines=hurried)
+    )
     assert (failure.kind, "0.5 s" in failure.sentence) == (FailureKind.CONNECT_TIMEOUT, True)
 
 
@@ -331,7 +341,7 @@ def test_both_senders_work_on_uvloop_too(send: Send) -> None:
 
     async def run() -> Outcome:
         async with serving(answering(OK)) as server, HttpSender(server.url) as sender:
-            return await send(sender, WireRequest("GET", "/", deadlines=QUICK))
+            return await send(sender, WireRequest("GET", "/", deadlines=PATIENT))
 
     assert body_of(answer_of(uvloop.run(run()))) == b"ok"
 
@@ -380,7 +390,7 @@ def test_no_bytes_of_a_server_make_a_sender_raise(send: Send) -> None:
                     place = dice.randrange(len(data))
                     data[place : place + dice.randrange(3)] = dice.randbytes(dice.randrange(3))
                 current = bytes(data)
-                outcome = await send(sender, WireRequest("GET", "/", deadlines=QUICK))
+                outcome = await send(sender, WireRequest("GET", "/", deadlines=PATIENT))
                 told = outcome.sentence if isinstance(outcome, WireFailure) else outcome.ending
                 assert told
 

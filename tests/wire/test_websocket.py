@@ -12,16 +12,17 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.wire.http import tls_context
-from llmapi_conformance.wire.message import Deadlines, FailureKind, WireAnswer, WireFailure, WireRequest, origin_of
+from llmapi_conformance.wire.message import FailureKind, WireAnswer, WireFailure, WireRequest, origin_of
 from llmapi_conformance.wire.talking import FRAME_LIMIT
 from llmapi_conformance.wire.websocket import converse, upgrade_request
-from tests.wire.servers import CERTIFICATE, answering
+from tests.wire.servers import CERTIFICATE, HURRIED_HEAD, PATIENT, answering
 from tests.wire.servers import serving as serving_http
 from tests.wire.sockets import (
     BINARY,
     CLOSE,
+    HURRIED,
+    HURRIED_FRAMES,
     MORE,
-    PATIENT,
     PING,
     PONG,
     TEXT,
@@ -111,17 +112,26 @@ def test_compression_is_used_where_it_was_offered_and_accepted() -> None:
 
 
 def test_a_script_that_takes_its_time_misses_nothing() -> None:
+    all_there = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for text in (b"1", b"2"):
+            writer.write(frame(TEXT, text) + frame(PING, b"there?"))
+            assert await reader.read(100)  # the pong: it has arrived
+            await asyncio.sleep(0.05)
+        all_there.set()
+        writer.write(closing(1000))
+
     async def script(socket: Socket) -> None:
-        await asyncio.sleep(0.1)
+        await all_there.wait()
         assert (await socket.receive() or pytest.fail("nothing")).data == b"1"
         assert (await socket.receive() or pytest.fail("nothing")).data == b"2"
         assert await socket.receive() is None
 
-    conversation = conversation_with(saying(frame(TEXT, b"1"), 0.02, frame(TEXT, b"2"), closing(1000)), script)
+    conversation = conversation_with(talk, script)
     assert conversation.error is None
-    arrived = [one.at for one in conversation.frames if one.kind == "text"]
-    assert arrived[0] < 0.1
-    assert 0.01 < arrived[1] - arrived[0] < 0.09
+    first, second = (one.at for one in conversation.frames if one.kind == "text")
+    assert second - first > 0.04  # when they arrived, not when the script asked for them
 
 
 REFUSALS = [
@@ -241,15 +251,14 @@ ENDINGS: list[tuple[str, Talk, Ending, str, list[tuple[bool, str, bytes, int | N
 def test_each_ending_is_told(
     talk: Talk, ending: Ending, detail: str, frames: list[tuple[bool, str, bytes, int | None]]
 ) -> None:
-    started = time.monotonic()
-    conversation = conversation_with(talk)
+    deadlines = HURRIED_FRAMES if ending is Ending.TIMEOUT else PATIENT
+    conversation = conversation_with(talk, deadlines=deadlines)
     answer = answer_of(conversation)
     assert answer.ending is ending
     assert detail in answer.detail
     assert bool(answer.detail) == (ending is not Ending.COMPLETE)
     assert [one for one in said(conversation) if one in frames] == frames
     assert conversation.error is None
-    assert time.monotonic() - started < 3
 
 
 def test_a_close_in_the_midst_of_a_message_is_seen_on_both_sides() -> None:
@@ -333,19 +342,17 @@ HOSTILE: list[tuple[str, Talk, Ending, str]] = [
         Ending.CAPPED,
         "more than the limit of 1048576 bytes",
     ),
-    ("a drip of messages", endless(frame(TEXT, b"{}"), 0.05), Ending.TIMEOUT, "still open after 1 s"),
+    ("a drip of messages", endless(frame(TEXT, b"{}"), 0.05), Ending.TIMEOUT, "still open after 2 s"),
     ("empty frames without end", endless(frame(TEXT) * 20_000), Ending.CAPPED, f"{FRAME_LIMIT} frames"),
 ]
 
 
 @pytest.mark.parametrize(("talk", "ending", "detail"), [h[1:] for h in HOSTILE], ids=[h[0] for h in HOSTILE])
 def test_a_hostile_server_is_borne_for_a_bounded_time(talk: Talk, ending: Ending, detail: str) -> None:
-    started = time.monotonic()
-    answer = answer_of(conversation_with(talk))
+    answer = answer_of(conversation_with(talk, deadlines=HURRIED if ending is Ending.TIMEOUT else PATIENT))
     assert answer.ending is ending
     assert detail in answer.detail
     assert answer.wire_length <= 1 << 20
-    assert time.monotonic() - started < 10
 
 
 def test_a_message_in_fragments_without_end_is_capped() -> None:
@@ -381,18 +388,18 @@ def test_a_server_that_reads_nothing_does_not_hold_us_up() -> None:
 
     async def deaf(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         reader._transport.pause_reading()  # type: ignore[attr-defined]  # only the transport can stop the kernel's reading
-        await asyncio.sleep(30)
+        await asyncio.sleep(300)
 
-    answer = answer_of(conversation_with(deaf, script))
+    answer = answer_of(conversation_with(deaf, script, deadlines=HURRIED_FRAMES))
     assert answer.ending is Ending.TIMEOUT
     assert "took nothing" in answer.detail
 
 
 def test_the_whole_conversation_has_a_limit_whatever_the_script_does() -> None:
     async def script(_: Socket) -> None:
-        await asyncio.sleep(30)
+        await asyncio.sleep(300)
 
-    conversation = conversation_with(saying(frame(TEXT, b"{}"), then="hang"), script)
+    conversation = conversation_with(saying(frame(TEXT, b"{}"), then="hang"), script, deadlines=HURRIED)
     answer = answer_of(conversation)
     assert (answer.ending, "limit for the whole" in answer.detail) == (Ending.TIMEOUT, True)
     assert [one[1] for one in said(conversation)] == ["text"]
@@ -408,9 +415,11 @@ FAILURES = [
 
 @pytest.mark.parametrize(("handler", "kind"), [f[1:] for f in FAILURES], ids=[f[0] for f in FAILURES])
 def test_no_head_is_one_kind_of_failure(handler: object, kind: FailureKind) -> None:
+    deadlines = HURRIED_HEAD if kind is FailureKind.FIRST_BYTE_TIMEOUT else PATIENT
+
     async def run() -> Conversation:
         async with serving_http(handler) as server:  # type: ignore[arg-type]  # a mixed list
-            return await open_and_talk(server.url)
+            return await open_and_talk(server.url, deadlines=deadlines)
 
     outcome = asyncio.run(run()).outcome
     assert isinstance(outcome, WireFailure)
@@ -441,7 +450,7 @@ def test_what_a_script_raises_is_handed_on_with_all_that_was_kept() -> None:
 def test_a_deadline_of_the_script_itself_is_its_own_error() -> None:
     async def script(_: Socket) -> None:
         async with asyncio.timeout(0.05):
-            await asyncio.sleep(30)
+            await asyncio.sleep(300)
 
     conversation = conversation_with(saying(0.1, closing(1000)), script)
     assert isinstance(conversation.error, TimeoutError)
@@ -456,9 +465,10 @@ def test_silence_is_none_after_the_time_that_the_script_gives() -> None:
             assert await socket.receive(seconds) is None
             waited.append(time.monotonic() - before)
 
-    conversation = conversation_with(saying(then="hang"), script)
+    conversation = conversation_with(saying(then="hang"), script, deadlines=HURRIED_FRAMES)
     assert conversation.error is None
-    assert 0.04 < waited[0] < 0.2 < waited[1] < 0.6
+    assert 0.04 < waited[0] < 20
+    assert 0.25 < waited[1] < 20
 
 
 def test_hanging_up_is_no_close_and_nothing_can_be_sent_after_an_end() -> None:
@@ -475,7 +485,7 @@ def test_hanging_up_is_no_close_and_nothing_can_be_sent_after_an_end() -> None:
         assert not await socket.send("text", b"{}")
         assert not await socket.ping()
         assert await socket.receive() is None
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             await gone.wait()
 
     conversation = conversation_with(talk, script, deadlines=PATIENT)
@@ -500,13 +510,13 @@ def test_a_connection_that_stays_open_behind_the_close_is_left() -> None:
     answer = answer_of(conversation_with(saying(closing(1000), then="hang"), listening, deadlines=PATIENT))
     assert isinstance(answer, WireAnswer)
     assert answer.ending is Ending.COMPLETE
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
 
 
 def test_a_handshake_that_never_ends_is_left() -> None:
     async def run() -> Conversation:
         async with serving(saying(then="hang"), head=lambda _: b"HTTP/1.1 101 S\r\nX: " + b"y" * 100) as url:
-            return await open_and_talk(url, deadlines=Deadlines(connect=1, first_byte=0.2, idle=0.2, total=0.4))
+            return await open_and_talk(url, deadlines=HURRIED_HEAD)
 
     assert isinstance(asyncio.run(run()).outcome, WireFailure)
 
