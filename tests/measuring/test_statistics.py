@@ -27,7 +27,7 @@ from tests.judging.build import exchange, sse
 from tests.measuring.kinds import image, readings, socket, submission, turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from llmapi_conformance.evidence.exchange import Exchange
     from llmapi_conformance.measuring.samples import Purpose
@@ -284,7 +284,7 @@ def test_images_are_never_held_against_what_is_stated_of_text() -> None:
     assert pictures.held is Held.MET
 
 
-def tasks(*taken: tuple[Exchange, list[Exchange]], later_lag: float = 0.0) -> Series:
+def tasks(*taken: tuple[Exchange, Sequence[Exchange]], later_lag: float = 0.0) -> Series:
     samples = [{"exchange": one, "readings": seen, "lag": 0.0, "later_lag": later_lag} for one, seen in taken]
     found = series_of({"purpose": "tasks", "levels": [{"at_once": 2, "samples": samples, "stopped": ""}]})
     assert found is not None
@@ -301,7 +301,7 @@ def test_tasks_that_end_that_fail_and_that_do_neither() -> None:
     good = (submission(), readings((1.0, "running"), (3.0, "succeeded")))
     quick = (submission(), readings((0.5, "failed")))
     stuck = (submission(), readings((1.0, "running"), (20.0, "running")))
-    refused = (submission(status=429), [])
+    refused: tuple[Exchange, Sequence[Exchange]] = (submission(status=429), ())
     found = statistics([tasks(good, quick, stuck, refused)])
     ends, errors = only(found, "task_end_rate"), only(found, "task_error_rate")
     assert (ends.successes, ends.samples) == (2, 3)

@@ -215,10 +215,10 @@ class ObjectiveFigures(Part):
 
 
 class ObjectivesPart(ObjectiveFigures):
-    """Figures that the vendor states, of text those of all operations together."""
+    """Figures that the vendor states; those of text speak of all text operations together."""
 
     operations: dict[str, ObjectiveFigures] = {}
-    """Operation -> figures of it alone, such as createMessage."""
+    """Operation -> figures of it alone, such as createMessage, or connectResponses for the WebSocket."""
 
     def objectives(self) -> tuple[Objective, ...]:
         """The same, as the suite uses it."""
