@@ -33,8 +33,6 @@ KEY = "key-0123456789abcdef"
 ROLE = "image:batch"
 EVENTS = "/v1/images/tasks/events"
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-HURRIED = Timeouts(2, 2, 1, 3)
-"""For tests of deadlines alone: a busy machine may be silent for a second."""
 PROFILE = dataclasses.replace(PROFILES["gate"], retries=1, retry_pause=0.01)
 
 

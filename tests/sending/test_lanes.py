@@ -97,7 +97,7 @@ def test_owners_of_two_keys_that_need_each_other_do_not_wait_for_ever() -> None:
             async with lanes.scenario("own_key", keys), lanes.request("own_key", keys):
                 await asyncio.sleep(0.002)
 
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             await asyncio.gather(owner(["a", "b"]), owner(["b", "a"]), owner(["a"]), owner(["b"]))
 
     asyncio.run(run())
@@ -116,7 +116,7 @@ def test_a_cancelled_waiter_does_not_lock_the_others_out() -> None:
             await asyncio.sleep(0.005)
             waiter.cancel()
             await asyncio.gather(waiter, return_exceptions=True)
-            async with asyncio.timeout(2), lanes.request("shared", ["k"]):
+            async with asyncio.timeout(20), lanes.request("shared", ["k"]):
                 pass
 
     asyncio.run(run())
@@ -139,7 +139,7 @@ def test_a_request_in_the_midst_of_another_does_not_wait_for_it() -> None:
             async with lanes.scenario("exclusive", ["k"]):
                 seen.append("alone")
 
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             await asyncio.gather(outer(), alone())
         return seen
 
@@ -174,7 +174,7 @@ def test_a_place_that_was_given_to_somebody_who_left_is_not_lost() -> None:
             await asyncio.sleep(0.001)
             leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             await one()
 
     asyncio.run(run())

@@ -76,7 +76,7 @@ def test_a_gateway_that_is_still_there_broke_off_by_its_own_fault(path: Path, mo
 def test_a_gateway_that_went_away_is_given_up_after_three_looks(path: Path) -> None:
     at = time.monotonic()
     conductor, looks = looked(path, Gateway(breaks=True, models=()))
-    assert time.monotonic() - at < 6
+    assert time.monotonic() - at < 20
     assert [one.attempt for one in looks] == [1, 2, 3]
     assert stopped_answering(conductor.exchanges).startswith("the gateway went away: its latest answers broke off")
     assert broken_at_the_end(conductor.exchanges) == {"listens#1"}

@@ -17,7 +17,6 @@ from llmapi_conformance.sending.plan import Plan, Step
 from llmapi_conformance.target.target import TaskTerms, Timeouts
 from tests.sending.gateways import (
     EVENTS,
-    HURRIED,
     KEY,
     PROFILE,
     STREAM_HEAD,
@@ -83,10 +82,10 @@ def test_a_scenario_hears_events_while_it_sends_and_all_is_recorded_when_it_leav
     async def scenario(session: Session) -> list[Any]:
         async with session.listen(EVENTS, label="ear") as listener:
             assert listener.opened
-            first = await listener.until(status_is("queued"), timeout=2)
+            first = await listener.until(status_is("queued"))
             assert await listener.until(status_is("running"), timeout=0.05) is None
             other = await session.get("/v1/images/tasks")
-            last = await listener.until(status_is("succeeded"), timeout=2)
+            last = await listener.until(status_is("succeeded"))
             again = await listener.until(status_is("queued"), timeout=0)
             assert first is not None
             assert last is not None
@@ -107,7 +106,7 @@ def test_a_scenario_hears_events_while_it_sends_and_all_is_recorded_when_it_leav
     assert (exchange.ending, exchange.mode, exchange.label) == (Ending.LEFT, "stream", "ear")
     assert [one.payload()["status"] for one in exchange.events.events] == ["queued", "running", "succeeded"]
     assert exchange.events.incomplete
-    assert len({chunk.at for chunk in exchange.response.chunks}) >= 3
+    assert len({chunk.at for chunk in exchange.response.chunks}) >= 2
     assert exchange.operation == "streamImageTaskEvents"
     assert (exchange.step, other.step, conductor.budget.sent) == (1, 2, 2)
     asked = gateway.requests[0]
@@ -123,7 +122,7 @@ def test_a_scenario_hears_events_while_it_sends_and_all_is_recorded_when_it_leav
 def test_leaving_does_not_wait_for_the_next_byte(path: Path) -> None:
     async def handle(_: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(STREAM_HEAD)
-        await asyncio.sleep(30)
+        await asyncio.sleep(300)
 
     async def scenario(session: Session) -> float:
         async with session.listen(EVENTS) as listener:
@@ -134,9 +133,9 @@ def test_leaving_does_not_wait_for_the_next_byte(path: Path) -> None:
         return time.monotonic() - left_at
 
     with running(handle) as url:
-        result, _ = conducted(path, target_at(url), scenario)
+        result, _ = conducted(path, target_at(url, timeouts=Timeouts(60, 60, 60, 60)), scenario)
     assert result.status is ResultStatus.DONE, result.reason
-    assert result.value < 0.5
+    assert result.value < 20
 
 
 def test_many_listeners_starve_nobody(path: Path) -> None:
@@ -163,11 +162,11 @@ def test_a_key_that_the_gateway_sends_back_is_never_heard(path: Path) -> None:
     async def handle(asked: Asked, writer: asyncio.StreamWriter) -> None:
         told = json.dumps({"key": asked.headers["authorization"]})
         writer.write(STREAM_HEAD + f": {KEY}\n\nevent: x{KEY}\ndata: {told}\n\n".encode())
-        await asyncio.sleep(30)
+        await asyncio.sleep(300)
 
     async def scenario(session: Session) -> list[Any]:
         async with session.listen(EVENTS) as listener:
-            await listener.wait_for(lambda one: bool(one.events), timeout=2)
+            await listener.wait_for(lambda one: bool(one.events))
             return [listener.events[0].name, listener.events[0].data, listener.comments[0][1]]
 
     with running(handle) as url:
@@ -179,12 +178,12 @@ def test_a_key_that_the_gateway_sends_back_is_never_heard(path: Path) -> None:
 
 async def listened(session: Session) -> Exchange:
     async with session.listen(EVENTS, expect="any") as listener:
-        await listener.wait_for(lambda _: False, timeout=5)
+        await listener.wait_for(lambda _: False, timeout=60)
     return listener.exchange
 
 
 async def hang(_: Asked, __: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(30)
+    await asyncio.sleep(300)
 
 
 async def trickle(_: Asked, writer: asyncio.StreamWriter) -> None:
@@ -217,12 +216,13 @@ def writing(*pieces: bytes, then: str = "close") -> Any:
         if then == "reset":
             reset(writer)
         elif then == "hang":
-            await asyncio.sleep(30)
+            await asyncio.sleep(300)
 
     return handle
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+PATIENT = Timeouts(20, 20, 20, 40)
 BAD: list[tuple[str, Any, Ending | None, str]] = [
     ("never a head", hang, None, "no complete response head"),
     ("closes at once", writing(), None, "before a response head"),
@@ -241,27 +241,35 @@ BAD: list[tuple[str, Any, Ending | None, str]] = [
 ]
 
 
+HURRIED = {
+    "no complete response head": dataclasses.replace(PATIENT, first_byte=0.5),
+    "for 1 s": dataclasses.replace(PATIENT, idle=1),
+    "limit of 3.5 s": dataclasses.replace(PATIENT, total=3),
+    "after 3 s, the limit": dataclasses.replace(PATIENT, total=3),
+}
+"""The one deadline that a case is about; a busy machine may be silent for seconds, so the others have time."""
+
+
 @pytest.mark.parametrize(("handle", "ending", "says"), [one[1:] for one in BAD], ids=[one[0] for one in BAD])
 def test_a_bad_gateway_neither_hangs_nor_crashes_a_listener(
     path: Path, handle: Any, ending: Ending | None, says: str
 ) -> None:
-    started = time.monotonic()
+    timeouts = HURRIED.get(says, PATIENT)
     with running(handle) as url:
-        target = target_at(url, body_cap=100_000, timeouts=HURRIED, tasks=TaskTerms(heartbeat=0.1, end=0.5))
+        target = target_at(url, body_cap=100_000, timeouts=timeouts, tasks=TaskTerms(heartbeat=0.1, end=0.5))
         result, conductor = conducted(path, target, listened)
     assert result.status is ResultStatus.DONE, result.reason
     assert result.value.ending is ending
     assert says in (result.value.response.detail if result.value.response else result.value.failure)
-    assert time.monotonic() - started < 6
     assert conductor.exchanges == [result.value]
 
 
 def test_a_silent_stream_may_miss_some_heartbeats(path: Path) -> None:
     with running(writing(STREAM_HEAD, then="hang")) as url:
-        target = target_at(url, timeouts=Timeouts(2, 2, 0.1, 3), tasks=TaskTerms(heartbeat=0.4, end=5))
+        target = target_at(url, timeouts=dataclasses.replace(PATIENT, idle=0.1), tasks=TaskTerms(heartbeat=0.4, end=5))
         result, _ = conducted(path, target, listened)
     assert result.value.ending is Ending.TIMEOUT
-    assert result.value.response.ended_at == pytest.approx(1.2, abs=0.2)
+    assert 1.1 < result.value.response.ended_at < 20
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
@@ -271,7 +279,7 @@ def test_a_gateway_that_can_not_answer_now_is_asked_again(path: Path, status: in
     async def handle(_: Asked, writer: asyncio.StreamWriter) -> None:
         asked.append(status)
         writer.write(answer(status, {}) if len(asked) == 1 else STREAM_HEAD + event("queued"))
-        await asyncio.sleep(5 if len(asked) > 1 else 0)
+        await asyncio.sleep(300 if len(asked) > 1 else 0)
 
     async def scenario(session: Session) -> Exchange:
         async with session.listen(EVENTS) as listener:
@@ -291,7 +299,9 @@ def test_one_that_never_can_is_inconclusive(path: Path, handle: Any) -> None:
             raise AssertionError
 
     with running(handle) as url:
-        result, conductor = conducted(path, target_at(url, timeouts=Timeouts(1, 0.2, 1, 1)), scenario)
+        result, conductor = conducted(
+            path, target_at(url, timeouts=dataclasses.replace(PATIENT, first_byte=0.2)), scenario
+        )
     assert result.status is ResultStatus.INCONCLUSIVE
     assert "(attempt 2)" in result.reason
     assert len(conductor.exchanges) == 2
@@ -315,20 +325,20 @@ def test_a_refusal_is_an_answer_and_the_block_runs(path: Path) -> None:
 def test_a_gateway_that_ends_the_stream_wakes_whoever_waits(path: Path) -> None:
     async def scenario(session: Session) -> list[Any]:
         async with session.listen(EVENTS) as listener:
-            missing = await listener.until(status_is("succeeded"), timeout=20)
+            missing = await listener.until(status_is("succeeded"), timeout=60)
             return [missing, listener.ended, len(listener.events)]
 
     started = time.monotonic()
     with running(writing(STREAM_HEAD + event("queued"))) as url:
         result, _ = conducted(path, target_at(url), scenario)
     assert result.value == [None, True, 1]
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
 
 
 async def _listens_for_ever(session: Session) -> None:
     async with session.listen(EVENTS) as listener:
         await listener.until(status_is("queued"))
-        await asyncio.sleep(60)
+        await asyncio.sleep(300)
 
 
 def test_a_run_that_is_stopped_keeps_what_was_heard(path: Path) -> None:
@@ -337,7 +347,7 @@ def test_a_run_that_is_stopped_keeps_what_was_heard(path: Path) -> None:
     async def scenario(session: Session) -> None:
         async with session.listen(EVENTS) as listener:
             heard.append(await listener.until(status_is("queued")))
-            await asyncio.sleep(60)
+            await asyncio.sleep(300)
 
     instance = instance_of(scenario)
     started = time.monotonic()
@@ -347,7 +357,7 @@ def test_a_run_that_is_stopped_keeps_what_was_heard(path: Path) -> None:
             time.sleep(0.01)
         conductor.close()
         assert conductor.result(instance).status is ResultStatus.INCONCLUSIVE
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     (exchange,) = read_recording(path).exchanges.values()
     assert exchange.ending is Ending.LEFT
     assert exchange.events.events[0].payload()["status"] == "queued"
@@ -355,7 +365,7 @@ def test_a_run_that_is_stopped_keeps_what_was_heard(path: Path) -> None:
 
 def test_the_deadline_of_the_run_keeps_what_was_heard(path: Path) -> None:
     with running(Talking().handle) as url:
-        profile = dataclasses.replace(PROFILE, deadline=0.4)
+        profile = dataclasses.replace(PROFILE, deadline=3)
         result, conductor = conducted(path, target_at(url), _listens_for_ever, profile)
     assert result.status is ResultStatus.INCONCLUSIVE
     assert [one.ending for one in conductor.exchanges] == [Ending.LEFT]

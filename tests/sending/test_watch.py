@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.sending.gateways import Asked
 
 STOP = {"type": "message_stop"}
-PATIENT = Timeouts(10, 10, 20, 30)
+PATIENT = Timeouts(30, 30, 30, 60)
 TOO_LONG = CLOSING_TIME + 0.4
 
 

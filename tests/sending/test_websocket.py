@@ -96,7 +96,7 @@ def conducted(
             gateway.url,
             {ROLE: Role(ROLE, ("m",))},
             offers=frozenset({"websocket"}),
-            timeouts=Timeouts(2, 2, 1, 5),
+            timeouts=Timeouts(20, 20, 20, 40),
             **changes,
         )
         operations = load_operations(tree() / "specs")
