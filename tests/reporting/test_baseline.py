@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from llmapi_conformance.errors import ReportError
-from llmapi_conformance.reporting.comparing.baseline import baseline_sentence, held_against, load_baseline, why
+from llmapi_conformance.reporting.comparing.baseline import (
+    GENERATED,
+    baseline_sentence,
+    held_against,
+    load_baseline,
+    why,
+)
 from llmapi_conformance.reporting.html import report_page
 from llmapi_conformance.reporting.junit import junit_xml
 from llmapi_conformance.reporting.summary import summary_markdown
 from tests.reporting.runs import clause, document, run, written
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def held(old: dict[str, Any], new: dict[str, Any], **other: Any) -> dict[str, Any]:
@@ -66,31 +70,59 @@ def test_what_was_not_selected_is_no_loss() -> None:
     assert found["baseline"]["lost"] == []
 
 
+def shown_by(file: str, name: str, verdict: str = "passed") -> dict[str, Any]:
+    check = {"name": f"{file}.py::test_it", "verdict": verdict, "examined": 1, "reason": ""}
+    return clause(name, verdict, checks=[check])
+
+
 @pytest.mark.parametrize(
     ("then", "now", "words"),
     [
         ({}, {"keyword": "chat"}, "everything -> chat"),
         ({"keyword": "chat or messages"}, {"keyword": "chat"}, "chat or messages -> chat"),
         ({"generate": 20, "seed": 1}, {"generate": 0, "seed": 1}, "generated cases of each operation .* 20 -> 0"),
-        ({"samples": 30}, {}, "number of samples .* 30 -> 0"),
+        ({"generate": 20, "seed": 1}, {"generate": 2, "seed": 1}, "generated cases of each operation .* 20 -> 2"),
     ],
 )
 def test_what_is_missing_because_less_was_asked_for_fails_nothing_and_is_told(
     then: dict[str, Any], now: dict[str, Any], words: str
 ) -> None:
-    old = run(clause("CHAT-S04"), selection=then)
-    lost = clause("CHAT-S04", "not_observed")
+    old = run(shown_by("schema/test_generated", "CHAT-S04"), selection=then)
+    lost = shown_by("schema/test_generated", "CHAT-S04", "not_observed")
     found = held_against(document(lost, selection=now), old)
     assert found["exit_status"] == 0
     assert [(one["clause"], one["fails"]) for one in found["baseline"]["lost"]] == [("CHAT-S04", False)]
     assert re.search(words, found["baseline"]["unlike"][0])
     assert found["baseline"]["unlike"][-1].startswith("less was asked for than in the baseline")
-    for more in (then, {**then, "keyword": "", "generate": 50, "samples": 50}):
+    for more in (then, {**then, "keyword": "", "generate": 50}):
         assert held_against(document(lost, selection=more), old)["exit_status"] == 1
-    broken = clause("CHAT-S04", "failed")
+    broken = shown_by("schema/test_generated", "CHAT-S04", "failed")
     assert held_against(document(broken, selection=now), old)["exit_status"] == 1
-    mended = held_against(document(clause("CHAT-S04"), selection=now), run(broken, selection=then))
+    mended = held_against(
+        document(shown_by("schema/test_generated", "CHAT-S04"), selection=now), run(broken, selection=then)
+    )
     assert mended["baseline"]["unlike"][-1].endswith("what is mended may only not have been looked for")
+
+
+def test_the_files_that_look_at_generated_requests_only_are_there() -> None:
+    suites = Path(__file__).parents[2] / "suites"
+    assert all((suites / name).is_file() for name in GENERATED)
+
+
+def test_fewer_generated_cases_excuse_nothing_that_needs_none() -> None:
+    old = run(
+        shown_by("schema/test_description", "CHAT-S04"),
+        shown_by("schema/test_generated", "CHAT-S05"),
+        selection={"generate": 20},
+    )
+    lost = (
+        shown_by("schema/test_description", "CHAT-S04", "not_observed"),
+        shown_by("schema/test_generated", "CHAT-S05", "not_observed"),
+    )
+    found = held_against(document(*lost, selection={"generate": 0}), old)
+    assert found["exit_status"] == 1
+    assert [one["fails"] for one in found["baseline"]["lost"]] == [True, False]
+    assert why(found) == "CHAT-S04 is no longer observed"
 
 
 def test_another_seed_is_told_where_cases_are_generated() -> None:

@@ -11,13 +11,15 @@ from llmapi_conformance.reporting.comparing.difference import BROKEN, Change, Ki
 from llmapi_conformance.reporting.past import PastRun, load_run, read_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _MOST_IDS = 12
 """Clause ids in a sentence; all are in ``verdicts.json``."""
+GENERATED = ("schema/test_generated.py", "schema/test_properties.py")
+"""Checks that look at generated requests only."""
 _EXCUSED = (
-    "less was asked for than in the baseline: what is no longer observed fails nothing, and what is mended may only "
-    "not have been looked for"
+    "less was asked for than in the baseline: what is no longer observed for that reason fails nothing, and what is "
+    "mended may only not have been looked for"
 )
 
 
@@ -41,8 +43,8 @@ def held_against(document: Mapping[str, Any], baseline: PastRun) -> dict[str, An
     """What ``verdicts.json`` says when known findings don't count.
 
     The exit status is 1 for a clause that is failed and was not, or was by other oracles only; for a MUST that was
-    judged and is not any more, unless less was asked for than in the baseline; and for a bad waiver. It is 3 for a MUST
-    that is inconclusive and was not, and stays 2 where the run can't be trusted.
+    judged and is not any more, unless less was asked of it than for the baseline; and for a bad waiver. It is 3 for a
+    MUST that is inconclusive and was not, and stays 2 where the run can't be trusted.
 
     Args:
         document: What it says without a baseline.
@@ -54,11 +56,12 @@ def held_against(document: Mapping[str, Any], baseline: PastRun) -> dict[str, An
     lost = [one for one in difference.of(Kind.LOST) if one.clause.verdict is not Verdict.INCONCLUSIVE]
     mended = [one.clause.id for one in difference.of(Kind.MENDED)]
     excused = _less_asked(baseline.document, document)
+    lost_by_us = {one.clause.id for one in lost if excused(one.clause.id)}
     fresh = {one.clause.id for one in broken}
     doubtful = _inconclusive(run) - _inconclusive(baseline)
     status = run.status
     if status != 2:
-        worse = any(map(_fails, broken if excused else (*broken, *lost)))
+        worse = any(map(_fails, (*broken, *(one for one in lost if one.clause.id not in lost_by_us))))
         status = 1 if worse or document.get("bad_waivers") else 3 if doubtful else 0
     known = [one.id for one in run.clauses.values() if one.verdict in BROKEN and one.id not in fresh]
     headline = {0: "known" if known or broken else "conformant", 1: "findings", 2: "untrusted", 3: "inconclusive"}
@@ -72,9 +75,9 @@ def held_against(document: Mapping[str, Any], baseline: PastRun) -> dict[str, An
             "exit_status": baseline.status,
             "known": known,
             "new": [_told(one) for one in broken],
-            "lost": [_told(one) | ({"fails": False} if excused else {}) for one in lost],
+            "lost": [_told(one) | ({"fails": False} if one.clause.id in lost_by_us else {}) for one in lost],
             "mended": mended,
-            "unlike": [*difference.unlike, *([_EXCUSED] if excused and (lost or mended) else [])],
+            "unlike": [*difference.unlike, *([_EXCUSED] if lost_by_us or any(map(excused, mended)) else [])],
         },
     }
 
@@ -98,11 +101,19 @@ def baseline_sentence(document: Mapping[str, Any]) -> str:
     return f"against {baseline['target']} of {baseline['started_at'][:10]}: {', '.join(parts)}"
 
 
-def _less_asked(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether a run was asked for less than its baseline, so that the gateway is not to blame for what is missing."""
+def _less_asked(then: Mapping[str, Any], now: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Of which clauses less was asked than for the baseline, so that the gateway is not to blame for what is missing.
+
+    Of all with another keyword; with fewer generated cases of those that nothing else can show.
+    """
     before, after = then["selection"], now["selection"]
-    narrower = bool(after.get("keyword")) and after.get("keyword") != before.get("keyword")
-    return narrower or any((after.get(name) or 0) < (before.get(name) or 0) for name in ("generate", "samples"))
+    keyword = after.get("keyword")
+    if keyword and keyword != before.get("keyword"):
+        return lambda _clause: True
+    if (after.get("generate") or 0) >= (before.get("generate") or 0):
+        return lambda _clause: False
+    checks = {one["id"]: [str(check["name"]) for check in one["checks"]] for one in now["clauses"]}
+    return lambda clause: all(name.startswith(GENERATED) for name in checks.get(clause) or [""])
 
 
 def why(document: Mapping[str, Any]) -> str:
