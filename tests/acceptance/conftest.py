@@ -43,6 +43,11 @@ class Accepted:
         entries = (one for one in self.document["measured"] if one["statistic"] == statistic and one["operation"])
         return next(entries)
 
+    def sent(self, scenario: str) -> list[str]:
+        """The operations that a scenario asked for, in order."""
+        lines = map(json.loads, (self.folder / "recording.jsonl").read_text("utf-8").splitlines())
+        return [one["operation"] for one in lines if one["record"] == "exchange" and one["scenario"] == scenario]
+
     def objectives(self) -> dict[str, str]:
         return {one["objective"]: one["verdict"] for one in self.document["objectives"]}
 

@@ -45,10 +45,9 @@ def image(*, data: str = "", url: str = "", status: int = 200) -> Exchange:
     return image_cases.generated(image_cases.answer() | {"data": [entry]})
 
 
-def submission(status: int = 202) -> Exchange:
-    """A task that is submitted at 0 and accepted or refused."""
-    body: Any = task_cases.bad(status) if status >= 400 else None
-    return task_cases.submitted(**body) if body else task_cases.submitted()
+def submission(status: int = 202, body: Any = None) -> Exchange:
+    """A task that is submitted at 0 and accepted, with this answer, or refused."""
+    return task_cases.submitted(**task_cases.bad(status)) if status >= 400 else task_cases.submitted(body)
 
 
 def readings(*seen: tuple[float, str]) -> list[Exchange]:

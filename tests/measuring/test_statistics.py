@@ -313,6 +313,13 @@ def test_tasks_that_end_that_fail_and_that_do_neither() -> None:
     assert "2,000 ms late" in end.note
 
 
+def test_an_acceptance_without_an_id_is_none() -> None:
+    nameless = submission(body={"object": "image.task", "status": "queued"})
+    found = statistics([tasks((submission(), readings((3.0, "succeeded"))), (nameless, []))])
+    assert (only(found, "task_submission_ms").samples, only(found, "task_end_rate").samples) == (1, 1)
+    assert "not accepted: no id of a task" in only(found, "task_error_rate").note
+
+
 def test_a_late_loop_spoils_the_time_to_the_end_only() -> None:
     found = statistics([tasks((submission(), readings((3.0, "succeeded"))), later_lag=0.5)])
     assert (only(found, "task_end_ms").samples, only(found, "task_end_ms").dropped) == (0, 1)
