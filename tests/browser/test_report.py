@@ -39,7 +39,8 @@ CONTRASTS = """
   };
   const names = ["h1", ".first", ".rest", ".terms", ".meta", ".badge", ".figures dt", ".figures dd a", ".said dt",
     "mark", ".size", ".bytes", ".by", "td", "th", "td a", "th a", ".quiet", ".cut", "figcaption", "summary",
-    "button", ".none", "footer", ".stalled"];
+    "button", ".none", "footer", ".stalled", ".client", ".told",
+    ".good", ".bad"];
   const found = [];
   for (const name of names) for (const one of [...document.querySelectorAll(name)].slice(0, 40)) {
     const [a, b] = [light(getComputedStyle(one).color), light(behind(one))];
@@ -54,7 +55,7 @@ CONTRASTS = """
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("make", [pages.plain, pages.hostile, pages.stalled])
+@pytest.mark.parametrize("make", [pages.plain, pages.hostile, pages.stalled, pages.with_clients])
 def test_the_page_fits_and_can_be_read_at_every_width_in_both_schemes(
     read: Callable[..., Reader], make: pages.Maker, width: int, scheme: str
 ) -> None:
@@ -66,6 +67,14 @@ def test_the_page_fits_and_can_be_read_at_every_width_in_both_schemes(
     assert dark == (scheme == "dark")
     assert reader.evaluate(CONTRASTS) == []
     expect(reader.page.locator("h1")).to_be_in_viewport()
+
+
+def test_what_clients_made_of_it_is_one_step_away_and_leads_back_to_the_clause(read: Callable[..., Reader]) -> None:
+    page = read(pages.with_clients).page
+    page.get_by_role("link", name="Official clients").click()
+    expect(page.get_by_role("heading", name="Recorded streams, played to official clients")).to_be_in_viewport()
+    page.locator("#clients").get_by_role("link", name="MSG-S07").first.click()
+    expect(page.locator("#MSG-S07 .heard").first).to_be_in_viewport()
 
 
 def test_the_verdict_stands_in_the_first_view_also_on_a_phone(read: Callable[..., Reader]) -> None:

@@ -86,7 +86,7 @@ def test_the_page_says_beside_the_clause_what_the_client_raised_and_making_it_ag
     page, verdicts = folder / "report.html", (folder / "verdicts.json").read_bytes()
     assert "Official clients" not in words(page)
     told = command("clients", "replay", folder / "recording.jsonl", "--home", home)
-    assert "report.html" in " ".join(told.split())
+    assert str(page) in told.splitlines()  # in one line, to be copied
     shown = page.read_text("utf-8")
     assert RAISED in words(page)
     article = re.search(r'<article class="item" id="MSG-S08".*?</article>', shown, re.DOTALL)

@@ -36,11 +36,12 @@ __all__ = (
     "plain",
     "seen",
     "stalled",
+    "with_clients",
 )
 
 Made = tuple[dict[str, Any], list[Exchange]]
 """What ``verdicts.json`` says, and the exchanges of its recording."""
-Maker = Callable[[], Made]
+Maker = Callable[[], tuple[Any, ...]]
 
 SCRIPT = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
 """What a hostile gateway would like to run."""
@@ -111,6 +112,11 @@ def heard() -> Heard:
         CaseRow("openai-python-2.0", "chat", "chat", "CHAT-S04", "not_offered", "it is absent"),
     )
     return Heard(rows, tuple(with_clauses(told, broken_in(document))))
+
+
+def with_clients() -> tuple[dict[str, Any], list[Exchange], list[tuple[str, str]], None, Heard]:
+    """The page of ``plain`` with what clients made of it."""
+    return (*plain(), [], None, heard())
 
 
 def stalled() -> Made:

@@ -120,7 +120,7 @@ def clients_run(
         console.print(Text(line, "red"))
     for line in absent_lines(rows):
         console.print(Text(line, "dim"))
-    console.print(Text(f"{folder / 'clients.md'}", "dim"))
+    console.print(Text(f"{folder / 'clients.md'}", "dim"), soft_wrap=True)
     raise typer.Exit(status)
 
 
@@ -261,9 +261,9 @@ def clients_replay(
         console.print(Text(f"{client['client']}: {client['worked']} of {client['played']} streams would have worked"))
     for line in played_lines(played)[:20]:
         console.print(Text(line, "dim"))
-    console.print(Text(f"{folder / 'clients-replay.md'}", "dim"))
+    console.print(Text(f"{folder / 'clients-replay.md'}", "dim"), soft_wrap=True)
     if verdicts.exists():
-        console.print(Text(f"{folder / NAME}", "dim"))
+        console.print(Text(f"{folder / NAME}", "dim"), soft_wrap=True)
 
 
 @app.command("facts")
