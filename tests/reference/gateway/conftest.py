@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 MODEL = {"general:anthropic": "claude-sonnet-4-5", "general:openai": "gpt-5.1"}
 MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
-_PATIENCE = 20
-QUICK_TASKS = TaskSettings(heartbeat_seconds=0.2, timeout_seconds=1.5)
+_PATIENCE = 40
+QUICK_TASKS = TaskSettings(heartbeat_seconds=0.2, timeout_seconds=60)
+"""Quick beats; a task has time, for a busy machine may stand still for seconds."""
 
 
 class House:

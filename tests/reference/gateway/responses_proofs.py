@@ -195,7 +195,7 @@ def goes_on(site: Any) -> bool:
     with socket(site) as talk:
         talk.send(input=f"@upstream echo nonce={nonce} chunks=30 every=20ms\n{'x' * 30}")
         talk.receive()
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         entry = site.upstream_saw(nonce)[0]
         if entry.finished or entry.disconnected:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
 ENDS = ("response.completed", "response.incomplete", "response.failed", "error")
-_PATIENCE = 10
+_PATIENCE = 40
 
 
 class Talk:

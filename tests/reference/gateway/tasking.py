@@ -21,7 +21,7 @@ BATCH, SECOND, OTHER = "image:batch", "image:batch+second_key", "image:batch+oth
 TASKS, EVENTS = "/v1/images/tasks", "/v1/images/tasks/events"
 FINAL = ("succeeded", "failed", "timeout", "canceled")
 NOBODY = "0" * 32
-_PATIENCE = 10.0
+_PATIENCE = 40.0
 
 
 class Client:

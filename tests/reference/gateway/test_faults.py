@@ -220,7 +220,7 @@ def goes_on(site: Any) -> bool:
     body = hello(GPT, f"@upstream echo nonce={nonce} chunks=30 every=20ms\n{'x' * 30}", stream=True)
     with site.client.stream("POST", CHAT, headers=site.headers(GPT), json=body) as answer:
         next(answer.iter_raw())
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         entry = site.upstream_saw(nonce)[0]
         if entry.finished or entry.disconnected:

@@ -46,7 +46,7 @@ def test_the_reference_serves_until_it_is_told_to_stop() -> None:
             assert client.get(f"{where['upstream_control_url']}/health").status_code == 200
     finally:
         process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=40)
     assert (process.returncode, output, errors) == (0, "", "")
 
 

@@ -11,7 +11,7 @@ MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
 CELLS = [(path, role) for path in (MESSAGES, CHAT) for role in ("general:anthropic", "general:openai")]
 
 
-def eventually(condition: Any, seconds: float = 5.0) -> bool:
+def eventually(condition: Any, seconds: float = 30.0) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if condition():
@@ -58,10 +58,10 @@ def test_a_client_that_goes_cancels_the_upstream(site: Any, asking: Any, path: s
 
 
 def test_a_client_that_does_not_wait_for_a_whole_answer_cancels_the_upstream_too(site: Any, asking: Any) -> None:
-    body = asking.question("general:openai", "@upstream nonce=impatient delay=3000ms\nx")
+    body = asking.question("general:openai", "@upstream nonce=impatient delay=60000ms\nx")
     with pytest.raises(httpx2.ReadTimeout):
         site.client.post(CHAT, headers=site.headers("general:openai"), json=body, timeout=0.3)
-    assert eventually(lambda: site.upstream_saw("impatient")[0].disconnected, 2)
+    assert eventually(lambda: site.upstream_saw("impatient")[0].disconnected)
 
 
 @pytest.mark.parametrize(("path", "role"), CELLS)
@@ -106,5 +106,5 @@ def test_a_delay_holds_every_answer(house: Any) -> None:
     for path in ("/v1/models", "/none"):
         started = time.monotonic()
         slow.get(path, "general:openai")
-        assert 0.14 < time.monotonic() - started < 2
+        assert 0.14 < time.monotonic() - started < 20
     slow.client.close()

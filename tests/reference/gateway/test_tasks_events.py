@@ -120,7 +120,7 @@ def test_a_listener_that_does_not_read_keeps_nobody_waiting(house: Any) -> None:
     site = house.start(tasks=TaskSettings(heartbeat_seconds=0.2, running=4))
     client = Client(site)
     host, _, port = site.gateway.base_url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as deaf:
+    with socket.create_connection((host, int(port)), timeout=40) as deaf:
         deaf.sendall(f"GET {EVENTS} HTTP/1.1\r\nhost: x\r\nx-api-key: {client.key}\r\n\r\n".encode())
         time.sleep(0.1)
         with client.following() as follower:
@@ -165,7 +165,7 @@ def test_a_listener_that_leaves_is_forgotten() -> None:
         events = TaskEvents(lambda: feed.listening("me", []), 0.01)
         await until_client_goes(events)({"type": "http", "method": "GET"}, receive, send)
 
-    asyncio.run(asyncio.wait_for(listen(), 5))
+    asyncio.run(asyncio.wait_for(listen(), 30))
     assert not feed._listeners
 
 

@@ -34,7 +34,6 @@ MODELS = ("gpt-image-2", "gemini-2.5-flash-image")
         ("cut", "failed", "upstream_error"),
         ("stop=filtered", "failed", "upstream_error"),
         ("status=504", "timeout", "timeout"),
-        ("delay=2500ms", "timeout", "timeout"),
     ],
 )
 def test_a_task_ends_as_its_upstream_does_and_is_not_asked_again(
@@ -61,9 +60,18 @@ def test_a_task_is_held_as_long_as_its_directive_says(site: Any, model: str) -> 
     assert client.until(task_id)["status"] == "succeeded"
 
 
+def test_a_task_that_takes_longer_than_a_task_may_is_a_timeout(house: Any) -> None:
+    site, nonce = house.start(tasks=TaskSettings(timeout_seconds=1.5)), fresh("long")
+    client = Client(site)
+    task = client.ended(f"@upstream nonce={nonce} delay=60000ms\nx")
+    assert (task["status"], task["error"]["code"]) == ("timeout", "timeout")
+    assert client.booked()[0] == 0
+    assert len(site.upstream_saw(nonce)) == 1
+
+
 def test_a_silent_upstream_is_a_timeout(house: Any) -> None:
     client = Client(house.start(upstream_timeout_seconds=0.2))
-    assert client.ended("@upstream delay=1000ms\nx")["status"] == "timeout"
+    assert client.ended("@upstream delay=60000ms\nx")["status"] == "timeout"
 
 
 def test_an_unreachable_upstream_is_a_failure(house: Any) -> None:
@@ -96,14 +104,14 @@ def test_an_answer_that_is_none_is_a_failure(house: Any) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_cancelling_a_running_task_ends_the_upstreams_work(site: Any, model: str) -> None:
     client, nonce = Client(site), fresh("stop")
-    task_id = client.submit(f"@upstream nonce={nonce} delay=5000ms\nx", model=model)
+    task_id = client.submit(f"@upstream nonce={nonce} delay=60000ms\nx", model=model)
     client.until(task_id, "running")
     while not site.upstream_saw(nonce):
         time.sleep(0.01)
     answer = client.cancel(task_id)
     assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
     assert answer.headers["cache-control"] == "no-store"
-    end = time.monotonic() + 1
+    end = time.monotonic() + 30
     while not site.upstream_saw(nonce)[0].disconnected:
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -179,7 +187,7 @@ def test_a_task_of_another_key_is_as_unknown_as_none(site: Any, role: str) -> No
 
 
 def test_places_and_the_queue_are_counted_for_each_key(house: Any) -> None:
-    site = house.start(tasks=TaskSettings(running=2, waiting=3, timeout_seconds=5))
+    site = house.start(tasks=TaskSettings(running=2, waiting=3, timeout_seconds=60))
     client, other = Client(site), Client(site)
     token = fresh("gate")
     ids = [client.submit(f"@upstream hold-until={token}\nx") for _ in range(5)]
@@ -198,7 +206,7 @@ def test_places_and_the_queue_are_counted_for_each_key(house: Any) -> None:
 
 def test_a_restart_loses_no_task(house: Any, tmp_path: Path) -> None:
     file = tmp_path / "tasks.sqlite"
-    tasks = TaskSettings(store=str(file), running=2, timeout_seconds=5, heartbeat_seconds=0.2)
+    tasks = TaskSettings(store=str(file), running=2, timeout_seconds=60, heartbeat_seconds=0.2)
     token = fresh("gate")
     with house.standing(tasks=tasks) as first:
         keys = dict(first.gateway.keys)
@@ -232,7 +240,7 @@ def test_a_restart_loses_no_task(house: Any, tmp_path: Path) -> None:
 
 def test_a_gateway_that_is_killed_loses_no_task(house: Any, tmp_path: Path) -> None:
     file, left = tmp_path / "tasks.sqlite", tmp_path / "left"
-    tasks = TaskSettings(store=str(file), running=1, timeout_seconds=5)
+    tasks = TaskSettings(store=str(file), running=1, timeout_seconds=60)
     token = fresh("killed")
     with house.standing(tasks=tasks) as first:
         keys = dict(first.gateway.keys)

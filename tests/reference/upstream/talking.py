@@ -204,7 +204,7 @@ def raw_answer(url: str, request: bytes) -> RawAnswer:
     host, _, port = url.removeprefix("http://").partition(":")
     received, reads, reset = b"", 0, False
     try:
-        with socket.create_connection((host, int(port)), timeout=5) as connection:
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
             connection.sendall(request)
             while data := connection.recv(1 << 20):
                 received += data

@@ -97,7 +97,7 @@ def test_a_hold_ends_by_itself() -> None:
         await Releases().wait("never", 1, seconds=0.05)
         return time.monotonic() - started
 
-    assert 0.04 <= asyncio.run(hold()) < 2
+    assert 0.04 <= asyncio.run(hold()) < 20
 
 
 def test_the_control_surface_tells_health_and_forgets() -> None:

@@ -23,7 +23,7 @@ ENDS = {"response.completed", "response.incomplete", "response.failed", "error"}
 @contextlib.contextmanager
 def connected(talk: Talk, path: str = "/v1/responses", **headers: str) -> Iterator[ClientConnection]:
     url = talk.upstream.base_url.replace("http://", "ws://") + path
-    with connect(url, additional_headers=headers or openai(), open_timeout=5, close_timeout=5, proxy=None) as socket:
+    with connect(url, additional_headers=headers or openai(), open_timeout=30, close_timeout=30, proxy=None) as socket:
         yield socket
 
 
@@ -32,7 +32,7 @@ def ask(socket: ClientConnection, text: Any, **fields: Any) -> None:
 
 
 def read(socket: ClientConnection) -> Document:
-    message = socket.recv(timeout=5)
+    message = socket.recv(timeout=30)
     assert isinstance(message, str)
     document = json.loads(message)
     assert isinstance(document, dict)
