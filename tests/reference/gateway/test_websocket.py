@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.reference.gateway.responding import GPT, PATH, ask, stream
 from tests.reference.gateway.sockets import handshake, socket
+
+if TYPE_CHECKING:
+    from tests.reference.gateway.conftest import House
 
 ALIASES = ("/responses", "/backend-api/codex/responses")
 CARRIERS = ("authorization", "x_api_key", "x_goog_api_key")
@@ -55,6 +58,16 @@ def test_a_key_that_http_refuses_is_refused_alike(site: Any, role: str, status: 
     over_http = ask(site, "x", role)
     assert refused == over_http.status_code == status
     assert json.loads(body) == over_http.json()
+
+
+def test_a_configured_delay_is_kept_before_each_turn_too(house: House) -> None:
+    with socket(house.start(delay_ms=150)) as talk:
+        for _ in range(2):
+            asked_at = time.monotonic()
+            talk.send(input="x")
+            talk.receive()
+            assert time.monotonic() - asked_at >= 0.15
+            talk.events()
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses/compact", "/models", "/nowhere"])

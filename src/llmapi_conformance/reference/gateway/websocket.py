@@ -142,6 +142,8 @@ class _Connection:
         document: dict[str, Any] = {}
         good = False
         try:
+            # A turn is a request too, and the delay of a request is over when the WebSocket opens.
+            await asyncio.sleep(self._core.settings.delay_ms / 1000)
             document = _message(text)
             good = await self._turn(document, lane)
         except Refusal as refusal:
