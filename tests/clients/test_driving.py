@@ -51,10 +51,10 @@ def test_a_client_whose_time_is_up_is_ended_with_what_it_started(tmp_path: Path)
     )
     begun = time.monotonic()
     ended = run(code, tmp_path, seconds=2.0)
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     assert ended.status is None
     assert ended.why == "no end within 2 s"
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while lives(int(ended.output)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not lives(int(ended.output))
@@ -68,7 +68,7 @@ def test_children_of_a_client_that_has_ended_are_ended_too(tmp_path: Path) -> No
     )
     ended = run(code, tmp_path)
     assert ended.status == 0
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while lives(int(ended.output)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not lives(int(ended.output))

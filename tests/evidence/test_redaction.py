@@ -337,16 +337,16 @@ def test_a_body_without_secrets_stays_as_it_is(text: str, pieces: list[str]) -> 
 def test_hostile_text_takes_time_in_proportion_to_its_length(piece: bytes) -> None:
     def seconds(size: int) -> float:
         data = piece * (size // len(piece))
-        started = time.perf_counter()
+        started = time.process_time()
         REDACTOR.redact(data)
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     seconds(1000)
     assert min(seconds(400_000), seconds(400_000)) < 1.5  # a quadratic search would take minutes
 
 
 def test_many_long_secrets_are_compiled_quickly() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     redactor = Redactor({f"key-{number}-" + "Ab1-" * 100: f"[[{number}]]" for number in range(20)})
     assert redactor.redact_text("key-7-" + "Ab1-" * 100) == "[[7]]"
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -67,7 +67,7 @@ def test_what_the_candidate_started_ends_with_it_also_when_it_heeds_no_signal(
     said = tmp_path / "pid"
     candidate, target, port = serving(tmp_path, before=f"'{sys.executable}' -c '{stubborn}' > '{said}' & ")
     with candidate_running(candidate, target):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 40
         while not said.read_text("utf-8"):
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -96,7 +96,7 @@ def test_a_candidate_that_never_serves_is_waited_for_no_longer_than_asked(tmp_pa
         candidate_running(Candidate("exec sleep 60", "/health", 1.0), target_file(tmp_path)),
     ):
         pass
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 40
 
 
 def test_ready_means_an_answer_with_success(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_what_serves_already_is_not_taken_for_the_candidate(tmp_path: Path) -> N
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as other:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 40
         while not answers(port):
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -137,7 +137,7 @@ def test_a_candidate_that_goes_away_meanwhile_is_told(tmp_path: Path) -> None:
 
     def until_it_is_gone() -> None:
         with candidate_running(dying, target):
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 40
             while answers(port):
                 assert time.monotonic() < deadline
                 time.sleep(0.1)

@@ -138,7 +138,7 @@ def test_what_nobody_took_is_kept_and_sent_the_next_time(history: History) -> No
         url = received.url + "/T0KEN"
     begun = time.monotonic()
     (trouble,) = deliver(history, Hook("HOOK", url, deadline=1.2))  # nobody listens there any more
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     assert "was not delivered to HOOK: it can't be reached (ConnectError)" in trouble
     assert "T0KEN" not in trouble
     with receiver(404) as received:

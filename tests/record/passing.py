@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.contract.contract import load_contract
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from llmapi_conformance.evidence.exchange import Exchange
     from llmapi_conformance.evidence.recording import Recording
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 """Seconds that a test waits for anything."""
-QUICK = Limits(deadlines=Deadlines(connect=2.0, first_byte=1.0, idle=1.0, total=8.0), keep_alive=5.0, client=1.0)
-PATIENT = Limits(deadlines=Deadlines(connect=5.0, first_byte=10.0, idle=10.0, total=30.0))
+PATIENT = Limits(deadlines=Deadlines(connect=30.0, first_byte=30.0, idle=30.0, total=60.0))
+CALM = replace(PATIENT, keep_alive=5.0, client=30.0)
+"""Lets go of a connection soon, but bears a machine that stands still for seconds."""
+QUICK = Limits(deadlines=Deadlines(connect=30.0, first_byte=1.0, idle=1.0, total=40.0), keep_alive=5.0, client=1.0)
+"""For what is about deadlines."""
 
 
 @dataclass

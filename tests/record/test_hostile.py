@@ -12,7 +12,7 @@ import pytest
 
 from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.passthrough.asking import BODY_KEPT, HEAD_LIMIT
-from tests.record.passing import PATIENCE, QUICK, passing, sent
+from tests.record.passing import CALM, PATIENCE, QUICK, passing, sent
 from tests.wire.servers import answering, serving
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 )
 def test_what_is_no_request_is_refused_and_not_sent_on(tmp_path: Path, data: bytes, status: int) -> None:
     async def main() -> Passing:
-        async with serving(answering(OK)) as server, passing(server.url, tmp_path, limits=QUICK) as here:
+        async with serving(answering(OK)) as server, passing(server.url, tmp_path, limits=CALM) as here:
             assert (await sent(here.address, data)).startswith(f"HTTP/1.1 {status} ".encode())
             assert not server.requests
         return here
@@ -58,7 +58,7 @@ def test_a_client_that_says_nothing_is_left(tmp_path: Path) -> None:
 
 def test_a_body_that_breaks_its_chunks_ends_the_exchange(tmp_path: Path) -> None:
     async def main() -> Passing:
-        async with serving(answering(then="hang")) as server, passing(server.url, tmp_path, limits=QUICK) as here:
+        async with serving(answering(then="hang")) as server, passing(server.url, tmp_path, limits=CALM) as here:
             head = b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
             assert await sent(here.address, head + b"zz\r\nno chunk") == b""
         return here
@@ -102,7 +102,7 @@ def test_a_body_without_end_is_kept_up_to_the_limit_and_goes_on_to_the_client(tm
             await writer.drain()
 
     async def main() -> Passing:
-        async with serving(endless) as server, passing(server.url, tmp_path, limits=QUICK, body_cap=100_000) as here:
+        async with serving(endless) as server, passing(server.url, tmp_path, limits=CALM, body_cap=100_000) as here:
             reader, writer = await asyncio.open_connection(*here.address)
             writer.write(GET)
             for _ in range(100):
@@ -145,12 +145,12 @@ def test_a_gateway_that_takes_no_body_is_left(tmp_path: Path) -> None:
     async def deaf(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         try:
-            await asyncio.sleep(30)
+            await asyncio.sleep(300)
         finally:
             writer.transport.abort()
 
     async def main() -> Passing:
-        limits = dataclasses.replace(QUICK, deadlines=dataclasses.replace(QUICK.deadlines, first_byte=8.0))
+        limits = dataclasses.replace(QUICK, deadlines=dataclasses.replace(QUICK.deadlines, first_byte=30.0))
         server = await asyncio.start_server(deaf, "127.0.0.1", 0, limit=1024)
         port = server.sockets[0].getsockname()[1]
         async with passing(f"http://127.0.0.1:{port}", tmp_path, limits=limits) as here:
@@ -180,7 +180,7 @@ def test_an_early_refusal_reaches_a_client_that_is_still_sending(tmp_path: Path)
     async def main() -> Passing:
         server = await asyncio.start_server(refuse, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        async with server, passing(f"http://127.0.0.1:{port}", tmp_path, limits=QUICK) as here:
+        async with server, passing(f"http://127.0.0.1:{port}", tmp_path, limits=CALM) as here:
             reader, writer = await asyncio.open_connection(*here.address)
             writer.write(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n" + b"x" * 100_000)
             assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE) == refusal
@@ -194,7 +194,7 @@ def test_an_early_refusal_reaches_a_client_that_is_still_sending(tmp_path: Path)
 
 def test_a_gateway_that_is_not_there_is_told_of(tmp_path: Path) -> None:
     async def main() -> Passing:
-        async with passing("http://127.0.0.1:1", tmp_path, limits=QUICK) as here:
+        async with passing("http://127.0.0.1:1", tmp_path, limits=CALM) as here:
             answer = await sent(here.address, GET)
             assert answer.startswith(b"HTTP/1.1 502 ")
             assert b"the connection was refused" in answer
@@ -205,7 +205,7 @@ def test_a_gateway_that_is_not_there_is_told_of(tmp_path: Path) -> None:
 
 def test_a_full_recording_refuses_what_comes_then(tmp_path: Path) -> None:
     async def main() -> Passing:
-        limits = dataclasses.replace(QUICK, exchanges=2)
+        limits = dataclasses.replace(CALM, exchanges=2)
         async with serving(answering(OK)) as server, passing(server.url, tmp_path, limits=limits) as here:
             for _ in range(2):
                 assert (await sent(here.address, GET)) == OK
@@ -218,7 +218,7 @@ def test_a_full_recording_refuses_what_comes_then(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_full_ends_the_recording_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> Passing:
-        async with serving(answering(OK)) as server, passing(server.url, tmp_path, limits=QUICK) as here:
+        async with serving(answering(OK)) as server, passing(server.url, tmp_path, limits=CALM) as here:
 
             def refuse(_: object) -> None:
                 raise ValueError("no")

@@ -34,7 +34,7 @@ def words(one: Exchange, key: str = "the-key") -> list[str]:
     """The words that a shell makes of the line."""
     line = curl_line(one, BASE).replace("curl ", "printf '%s\\0' ", 1)
     done = subprocess.run(
-        ["/bin/sh", "-c", line], env={"KEY_GENERAL_OPENAI": key}, capture_output=True, check=True, timeout=10
+        ["/bin/sh", "-c", line], env={"KEY_GENERAL_OPENAI": key}, capture_output=True, check=True, timeout=60
     )
     return done.stdout.decode().split("\0")[:-1]
 
@@ -114,7 +114,7 @@ def test_the_line_of_a_websocket_says_the_same_again() -> None:
     async def talk(connection: ServerConnection) -> None:
         keys.append(connection.request.headers["Authorization"] if connection.request else "")
         for message in messages:
-            heard.append(str(await asyncio.wait_for(connection.recv(), 5)))
+            heard.append(str(await asyncio.wait_for(connection.recv(), 40)))
             await connection.send(f"got {len(message)}")
 
     async def said_again() -> tuple[bytes, bytes]:
@@ -128,7 +128,7 @@ def test_the_line_of_a_websocket_says_the_same_again() -> None:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
-            return await asyncio.wait_for(process.communicate(), 20)
+            return await asyncio.wait_for(process.communicate(), 60)
 
     out, told = asyncio.run(said_again())
     assert heard == [messages[0], "the-key é"], told.decode()

@@ -161,7 +161,7 @@ def test_a_run_that_is_interrupted_ends_its_tasks_and_says_so(
         process.send_signal(sign)
         at = time.monotonic()
         said, complaint = process.communicate(timeout=60)
-    assert time.monotonic() - at < 15
+    assert time.monotonic() - at < 40
     assert process.returncode == 2, complaint
     assert "Traceback" not in said + complaint
     assert active(gateway) == []
@@ -283,6 +283,6 @@ def test_a_dead_gateway_is_told_quickly(tmp_path: Path, leaving: dict[str, str])
     running.stop()
     at = time.monotonic()
     done = tool("cleanup", "out/recording.jsonl", "-t", path, cwd=tmp_path, **keys(running.announcement))
-    assert time.monotonic() - at < 10
+    assert time.monotonic() - at < 40
     assert done.returncode == 2
     assert "left: " in done.stdout

@@ -126,7 +126,7 @@ def test_the_gateway_tells_every_secret_in_every_form() -> None:
     with running(gateway.handle) as url:
         port = int(url.rpartition(":")[2])
         for number in range(60):
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
                 path = ("/v1/models", "/v1/images/tasks")[number % 5 == 0]
                 client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
                 try:
