@@ -51,12 +51,18 @@ class Talk:
 
     def closing(self) -> int | None:
         """Read on, and return the code with which the gateway closes; None: it leaves the connection open."""
-        with contextlib.suppress(TimeoutError):
-            try:
-                while True:
-                    self.connection.recv(timeout=0.5)
-            except ConnectionClosed as closed:
-                return closed.rcvd.code if closed.rcvd is not None else 1006
+        try:
+            while self.soon() is not None:
+                pass
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd is not None else 1006
+        return None
+
+    def soon(self) -> str | bytes | None:
+        """Return the next message if one comes soon; where all stands still, that costs one of many short waits."""
+        for _ in range(10):
+            with contextlib.suppress(TimeoutError):
+                return self.connection.recv(timeout=0.05)
         return None
 
 
