@@ -98,7 +98,11 @@ def accept(
 
 @pytest.fixture(scope="session")
 def accepted(tmp_path_factory: pytest.TempPathFactory) -> Accepted:
-    return accept(tmp_path_factory.mktemp("accepted"), OBJECTIVES, "--samples", "8")
+    for _ in range(4):  # samples during which our own process stood still do not count, and then too few are left
+        found = accept(tmp_path_factory.mktemp("accepted"), OBJECTIVES, "--samples", "8")
+        if found.objectives().get("total_p50_ms") != "undecided":
+            break
+    return found
 
 
 @pytest.fixture(scope="session")
