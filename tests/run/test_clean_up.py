@@ -160,8 +160,8 @@ def test_a_run_that_is_interrupted_ends_its_tasks_and_says_so(
         assert len(active(gateway)) == 3
         process.send_signal(sign)
         at = time.monotonic()
-        said, complaint = process.communicate(timeout=60)
-    assert time.monotonic() - at < 40
+        said, complaint = process.communicate(timeout=100)
+    assert time.monotonic() - at < 90
     assert process.returncode == 2, complaint
     assert "Traceback" not in said + complaint
     assert active(gateway) == []
@@ -183,10 +183,10 @@ def test_a_run_that_is_interrupted_ends_its_tasks_and_says_so(
 
 
 def test_the_embedded_gateway_ends_its_tasks_though_ctrl_c_reaches_all(tmp_path: Path) -> None:
-    with started(tmp_path, "run", "-k", "tasks") as process:
+    with started(tmp_path, "run", "-k", "tasks or messages or chat or responses") as process:
         when_submitted(tmp_path, process, 2)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        said, complaint = process.communicate(timeout=60)
+        said, complaint = process.communicate(timeout=100)
     assert process.returncode == 2, complaint
     document = json.loads((tmp_path / "out" / "verdicts.json").read_text("utf-8"))
     assert document["tasks"]["submitted"] == document["tasks"]["ended"] >= 2, said + complaint

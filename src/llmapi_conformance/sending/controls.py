@@ -14,7 +14,7 @@ from llmapi_conformance.wire.message import Deadlines, Outcome, WireFailure, Wir
 if TYPE_CHECKING:
     from llmapi_conformance.wire.message import WireAnswer
 
-CONTROL_DEADLINE: Final = 10.0
+CONTROL_DEADLINE: Final = 60.0
 """Seconds that a control port of ours may take."""
 
 
