@@ -55,7 +55,7 @@ class Accepted:
 def cli(*words: object, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "llmapi_conformance", *(str(word) for word in words)]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=240, env={**os.environ, **(environ or {})}
+        command, capture_output=True, text=True, check=False, timeout=400, env={**os.environ, **(environ or {})}
     )
 
 

@@ -45,7 +45,7 @@ def command(*words: object, status: int = 0) -> str:
         [sys.executable, "-m", "llmapi_conformance", *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=400,
         check=False,
     )
     assert done.returncode == status, done.stderr

@@ -20,7 +20,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-m", "docs.generator", "-o", str(folder)],
         [str(tool), "build", "--strict", "--config-file", str(folder / "zensical.toml")],
     ):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
         assert done.returncode == 0, done.stdout + done.stderr
     assert "No issues found" in done.stdout + done.stderr
     return folder / "site"

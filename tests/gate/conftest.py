@@ -31,10 +31,10 @@ def keyway(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that holds the candidate of examples/gate, installed as its README says."""
     folder = tmp_path_factory.mktemp("candidate")
     python = folder / "venv" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True, timeout=400)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     done = subprocess.run(
-        [*pip, "-r", str(EXAMPLE / "requirements.txt")], capture_output=True, text=True, check=False, timeout=240
+        [*pip, "-r", str(EXAMPLE / "requirements.txt")], capture_output=True, text=True, check=False, timeout=400
     )
     if done.returncode and not os.environ.get("CI"):
         pytest.skip(f"the candidate can't be installed: {done.stderr[-300:]}")

@@ -97,7 +97,7 @@ def step(runner: Path, workspace: Path, one: dict[str, Any], env: dict[str, str]
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=400,
     )
     outputs = dict(line.split("=", 1) for line in output.read_text("utf-8").splitlines())
     return Outcome(done.returncode, done.stdout + done.stderr, summary.read_text("utf-8"), outputs)
@@ -161,7 +161,7 @@ def test_a_release_is_let_through_when_nothing_new_fails_and_stopped_when_someth
     command = next(line for line in worse.log.splitlines() if line.startswith("again: "))
     program, *words = shlex.split(command.removeprefix("again: "))
     tool = str(runner / "llmapi-conformance" / "bin" / program)
-    once_more = subprocess.run([tool, *words], cwd=project, capture_output=True, text=True, check=False, timeout=120)
+    once_more = subprocess.run([tool, *words], cwd=project, capture_output=True, text=True, check=False, timeout=400)
     assert once_more.returncode == 1, once_more.stdout + once_more.stderr
     assert "Keyway 0.2.0: findings: CHAT-S04" in once_more.stdout
     assert nobody_listens(project)

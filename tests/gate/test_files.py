@@ -65,4 +65,4 @@ def test_both_systems_hand_over_the_same_options() -> None:
 
 
 def ran(command: Iterable[Path | str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, timeout=400)

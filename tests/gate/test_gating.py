@@ -176,8 +176,8 @@ def test_a_port_of_the_upstream_that_is_taken_is_named(tmp_path: Path, whose: st
 
 def test_a_shard_that_is_none_is_said_before_anything_is_set_up(tmp_path: Path) -> None:
     target = target_file(tmp_path, '[setup]\ncommand = ["touch", "made"]\n')
-    command = [sys.executable, "-m", "llmapi_conformance", "run", "-t", target, "--shard", "3/2"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-m", "llmapi_conformance", "run", "-t", str(target), "--shard", "3/2"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=400)
     assert (done.returncode, "'3/2' is no shard" in done.stderr) == (2, True)
     assert not (tmp_path / "made").exists()
 
@@ -198,7 +198,7 @@ def test_set_up_runs_beside_the_target_file_and_its_failure_is_told(tmp_path: Pa
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=400,
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "[setup] false ended with status 1" in done.stderr

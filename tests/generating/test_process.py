@@ -25,7 +25,7 @@ def generated(orders: Sequence[Order], hash_seed: str) -> dict[str, list[dict[st
         input=lines,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=400,
         check=True,
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
     )
@@ -54,7 +54,7 @@ def test_another_seed_makes_other_bytes() -> None:
 def test_a_line_that_is_no_order_is_answered_with_a_reason_and_the_next_is_served() -> None:
     lines = "nonsense\n" + json.dumps(order("listModels").to_json()) + "\n"
     command = [sys.executable, "-m", "llmapi_conformance.generating"]
-    done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=100, check=True)
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=400, check=True)
     failed, served = map(json.loads, done.stdout.splitlines())
     assert "JSONDecodeError" in failed["error"]
     assert served["cases"]

@@ -38,7 +38,7 @@ print(hashlib.sha256(repr(found).encode("utf-8", "surrogatepass")).hexdigest())
 
 def said_by(program: str, **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True, env=environment
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=400, check=True, env=environment
     )
     return done.stdout.strip()
 

@@ -80,7 +80,7 @@ def server() -> Iterator[Server]:
             f"--pwfile={pass_file}",
         ]
         made += ["-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run(made, check=True, capture_output=True, timeout=90, cwd=folder, **as_user)
+        subprocess.run(made, check=True, capture_output=True, timeout=400, cwd=folder, **as_user)
         with socket.create_server(("127.0.0.1", 0)) as line:
             port = line.getsockname()[1]
         log = stack.enter_context((folder / "log").open("wb"))

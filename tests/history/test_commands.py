@@ -122,7 +122,7 @@ def run_once(work_folder: Path, *words: str, **environment: str) -> subprocess.C
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=400,
         check=False,
     )
 
@@ -156,7 +156,7 @@ def test_without_its_extra_the_tool_runs_and_says_what_to_install() -> None:
         "app()\n"
     )
     said = subprocess.run(
-        [sys.executable, "-c", code, "history", "show"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code, "history", "show"], capture_output=True, text=True, timeout=400, check=False
     )
     assert said.returncode == 2
     assert said.stderr.strip().endswith("is not installed: pip install 'llmapi-conformance[history]'.")

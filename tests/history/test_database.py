@@ -183,7 +183,7 @@ def test_two_processes_make_one_history_and_add_each_run_once(history_url: str, 
         assert one.stdin
         one.stdin.write("\n")
         one.stdin.flush()
-    ended = [one.communicate(timeout=90) for one in writers]
+    ended = [one.communicate(timeout=400) for one in writers]
     assert [one.returncode for one in writers] == [0, 0, 0], ended
     assert sum(int(out) for out, _ in ended) == 12
     history = open_history(place(None, {ENVIRONMENT: history_url}))

@@ -51,7 +51,7 @@ class Installed:
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=400,
         )
 
 
@@ -62,7 +62,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build(source: Path, folder: Path) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=400)
     (made,) = folder.glob("*.whl")
     return made
 
@@ -72,7 +72,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     """Installed without an index: what the base installation brings is linked from the environment of the tests."""
     folder = tmp_path_factory.mktemp("elsewhere")
     venv = folder / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True, timeout=400)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(venv), "platbase": str(venv)}))
     names = re.findall(r"(?m)^([A-Za-z0-9][\w.-]*)==", (ROOT / "requirements" / "base.txt").read_text("utf-8"))
     assert len(names) > 20
@@ -80,7 +80,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
         link(name, site)
     pip = [sys.executable, "-m", "pip", "--python", str(venv / "bin" / "python")]
     options = ["install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", str(wheel)]
-    subprocess.run([*pip, *options], check=True, timeout=100)
+    subprocess.run([*pip, *options], check=True, timeout=400)
     log = folder / "opened"
     aside = (sys.prefix, str(ROOT / ".venv"))
     (site / "sitecustomize.py").write_text(_WATCHER.format(log=str(log), root=f"{ROOT}/", aside=aside), "utf-8")

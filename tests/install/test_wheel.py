@@ -86,7 +86,7 @@ def test_every_command_explains_itself_without_any_extra(installed: Installed) -
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=400,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert {"run", "gate", "judge", "clauses"} <= set(done.stdout.split())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-RUN_DEADLINE = 180.0
+RUN_DEADLINE = 400.0
 """Seconds that one run may take on a busy machine."""
 
 

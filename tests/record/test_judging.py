@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DEADLINE = 90
+DEADLINE = 400
 TOOL = (sys.executable, "-m", "llmapi_conformance")
 
 

@@ -152,7 +152,7 @@ def test_two_hundred_clients_at_once_get_their_own_answers(reference: dict[str, 
     async def main() -> None:
         limits = httpx2.Limits(max_connections=200)
         headers = {"x-api-key": reference["keys"][ROLE]}
-        async with httpx2.AsyncClient(base_url=here.url, headers=headers, limits=limits, timeout=60) as client:
+        async with httpx2.AsyncClient(base_url=here.url, headers=headers, limits=limits, timeout=400) as client:
             await asyncio.gather(*(ask(client, number) for number in range(200)))
 
     with passing_beside(reference["base_url"], tmp_path) as here:

@@ -34,7 +34,7 @@ def words(one: Exchange, key: str = "the-key") -> list[str]:
     """The words that a shell makes of the line."""
     line = curl_line(one, BASE).replace("curl ", "printf '%s\\0' ", 1)
     done = subprocess.run(
-        ["/bin/sh", "-c", line], env={"KEY_GENERAL_OPENAI": key}, capture_output=True, check=True, timeout=60
+        ["/bin/sh", "-c", line], env={"KEY_GENERAL_OPENAI": key}, capture_output=True, check=True, timeout=400
     )
     return done.stdout.decode().split("\0")[:-1]
 

@@ -52,7 +52,7 @@ class Found:
 def tool(*arguments: object, env: dict[str, str] | None = None, cwd: Path | None = None) -> tuple[int, str, str]:
     command = [sys.executable, "-m", "llmapi_conformance", *map(str, arguments)]
     environment = {**os.environ, **(env or {})}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, env=environment, cwd=cwd)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, env=environment, cwd=cwd)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -160,7 +160,7 @@ def test_a_run_that_is_interrupted_ends_its_tasks_and_says_so(
         assert len(active(gateway)) == 3
         process.send_signal(sign)
         at = time.monotonic()
-        said, complaint = process.communicate(timeout=100)
+        said, complaint = process.communicate(timeout=400)
     assert time.monotonic() - at < 90
     assert process.returncode == 2, complaint
     assert "Traceback" not in said + complaint
@@ -186,7 +186,7 @@ def test_the_embedded_gateway_ends_its_tasks_though_ctrl_c_reaches_all(tmp_path:
     with started(tmp_path, "run", "-k", "tasks or messages or chat or responses") as process:
         when_submitted(tmp_path, process, 2)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        said, complaint = process.communicate(timeout=100)
+        said, complaint = process.communicate(timeout=400)
     assert process.returncode == 2, complaint
     document = json.loads((tmp_path / "out" / "verdicts.json").read_text("utf-8"))
     assert document["tasks"]["submitted"] == document["tasks"]["ended"] >= 2, said + complaint
@@ -220,7 +220,7 @@ def test_a_gateway_that_goes_away_makes_no_findings_and_one_sentence(tmp_path: P
         when_submitted(tmp_path, process, 2)
         running.process.kill()
         at = time.monotonic()
-        said, complaint = process.communicate(timeout=120)
+        said, complaint = process.communicate(timeout=400)
     running.stop()
     assert time.monotonic() - at < 60
     assert process.returncode == 2, said + complaint

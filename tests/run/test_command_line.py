@@ -28,7 +28,7 @@ def tool(*arguments: str, cwd: Path, **environment: str) -> subprocess.Completed
         [sys.executable, "-m", "llmapi_conformance", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
         cwd=cwd,
         env={**os.environ, "COLUMNS": "80", **environment},
@@ -162,7 +162,7 @@ def test_plain_pytest_gives_the_same_exit_status_and_verdicts(tmp_path: Path, re
     environment = {**os.environ, "KEY_0": reference["keys"]["general:anthropic"]}
     options = ["--target", path, "--report-dir", str(tmp_path / "out"), "-k", "MSG-N02"]
     done = subprocess.run(
-        [*command, *options], capture_output=True, text=True, timeout=120, check=False, env=environment, cwd=tree()
+        [*command, *options], capture_output=True, text=True, timeout=400, check=False, env=environment, cwd=tree()
     )
     assert done.returncode == 0, done.stdout
     document = json.loads((tmp_path / "out" / "verdicts.json").read_text("utf-8"))
@@ -173,7 +173,7 @@ def test_checks_without_a_target_say_how_to_name_one() -> None:
     from llmapi_conformance.tree import tree  # noqa: PLC0415 - see above
 
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tree() / "suites" / "models")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=tree())
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, cwd=tree())
     assert done.returncode != 0
     assert "Name a target" in done.stdout + done.stderr
 

@@ -18,7 +18,7 @@ ONE = "test_generated and (getUsage or createChatCompletion)"  # and its alias
 
 def tool(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "llmapi_conformance", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
 
 
 def document(folder: Path) -> dict[str, Any]:

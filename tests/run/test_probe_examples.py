@@ -116,7 +116,7 @@ def performed(script: str, installed: Path) -> subprocess.CompletedProcess[str]:
         check=False,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=400,
     )
 
 

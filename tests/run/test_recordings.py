@@ -24,7 +24,7 @@ Record = dict[str, Any]
 def judged(recording: Path, report_dir: Path) -> tuple[int, dict[str, Any]]:
     """Judge a recording with the command line tool."""
     command = [sys.executable, "-m", "llmapi_conformance", "judge", str(recording), "--report-dir", str(report_dir)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     document: dict[str, Any] = json.loads((report_dir / "verdicts.json").read_text("utf-8"))
     return done.returncode, document
 

@@ -38,7 +38,7 @@ ALPHABETS = (
     string.ascii_letters + string.digits + "+/=._~-",
     "".join(chr(code) for code in range(0x21, 0x7F)),
 )
-DEADLINE = 240.0
+DEADLINE = 400.0
 """Seconds for one command on a busy machine."""
 
 

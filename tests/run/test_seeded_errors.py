@@ -39,7 +39,7 @@ def run_with_specs(tmp_path: Path, change: Callable[[Path], None], keyword: str)
         command,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
         cwd=tmp_path,
         env={**os.environ, ENVIRONMENT: str(copy)},

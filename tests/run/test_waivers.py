@@ -50,7 +50,7 @@ def run(folder: Path, broken: dict[str, Any], *, clause: str = "", day: str = "2
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
         env={**os.environ, "CANDIDATE_KEY": broken["keys"]["general:openai"]},
     )

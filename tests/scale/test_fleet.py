@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FLEET = (sys.executable, "-m", "pytest", "-p", "llmapi_conformance.fleet", "--pyargs", "llmapi_conformance.fleet")
-DEADLINE = 240
+DEADLINE = 400
 FAULT = "M15"
 CLAUSES = " or ".join(FAULTS[FAULT].clauses)
 pytestmark = pytest.mark.timeout(DEADLINE + 60)

@@ -210,5 +210,5 @@ def test_plain_pytest_sends_a_shard_too(standing: Standing, tmp_path: Path) -> N
         "models",
     ]
     command += ["--shard", "2/2", "--generate", "0", "--report-dir", tmp_path / "run", "-p", "no:schemathesis"]
-    subprocess.run(command, check=False, timeout=100, env=standing.environ, capture_output=True, cwd=suites.parent)
+    subprocess.run(command, check=False, timeout=400, env=standing.environ, capture_output=True, cwd=suites.parent)
     assert verdicts(tmp_path / "run")["selection"]["shard"] == "2/2"

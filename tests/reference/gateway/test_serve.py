@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -44,10 +45,20 @@ def test_the_reference_serves_until_it_is_told_to_stop() -> None:
             assert len(listing.json()["data"]) == 4
             assert "content-length" not in listing.headers
             assert client.get(f"{where['upstream_control_url']}/health").status_code == 200
+        _go_away_within_a_request(where)
     finally:
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=40)
     assert (process.returncode, output, errors) == (0, "", "")
+
+
+def _go_away_within_a_request(where: dict[str, Any]) -> None:
+    """What a client does that is interrupted; nothing is logged of it."""
+    host, _, port = where["base_url"].removeprefix("http://").partition(":")
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {where['keys']['general:openai']}\r\n"
+    with socket.create_connection((host, int(port)), timeout=40) as connection:
+        connection.sendall(f"{head}content-length: 100\r\nexpect: 100-continue\r\n\r\n{{".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 100")  # the body is being read
 
 
 def test_the_upstream_alone_serves_until_standard_input_is_closed() -> None:
@@ -62,7 +73,7 @@ def test_the_upstream_alone_serves_until_standard_input_is_closed() -> None:
         assert answer.status_code == 200
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(40) == 0
     finally:
         if process.poll() is None:
             process.kill()

@@ -8,6 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 
 from llmapi_conformance.reference.gateway.envelopes import Family, family_of
 
@@ -71,7 +72,8 @@ def until_client_goes(app: ASGIApp) -> ASGIApp:
             finished = work.done()
             await _end(work)
         if finished:
-            work.result()
+            with contextlib.suppress(ClientDisconnect):  # in the midst of its request: nobody waits for an answer
+                work.result()
 
     return watched
 
