@@ -22,7 +22,7 @@ from llmapi_conformance.measuring.samples import (
 from llmapi_conformance.measuring.statistics import Measured, statistics
 from llmapi_conformance.measuring.tools import invalid_calls
 from llmapi_conformance.target.objectives import Objective
-from tests.judging import chat_cases, gemini_cases, message_cases, response_cases
+from tests.judging import chat_cases, gemini_cases, message_cases, response_cases, task_cases, websocket_cases
 from tests.judging.build import exchange, sse
 from tests.measuring.kinds import image, readings, socket, submission, turn
 
@@ -214,6 +214,19 @@ def test_other_results_of_scenarios_are_no_samples() -> None:
     assert series_of([1]) is None
 
 
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_response_that_failed_is_a_failure_though_it_came_whole_with_200(status: str) -> None:
+    final = response_cases.response(status=status)
+    streamed = response_cases.stream(response_cases.streamed(final))
+    plain = response_cases.plain(final)
+    found = statistics([series([streamed, response_cases.stream()], "load"), series([plain], "plain")])
+    assert (only(found, "error_rate").successes, only(found, "error_rate").samples) == (1, 2)
+    assert f"the response {'was ' * (status == 'cancelled')}{status}" in only(found, "error_rate").note
+    assert only(found, "total_ms").samples == 0
+    failing = websocket_cases.turn(websocket_cases.identified(900, status=status))
+    assert only(statistics([turns(failing, turn(asked=9.0))]), "turn_total_ms").samples == 1
+
+
 def turns(*told: Any, lags: Iterable[float] = ()) -> Series:
     """The turns of one connection, as a measuring scenario gives them."""
     one = socket(*told)
@@ -293,8 +306,16 @@ def tasks(*taken: tuple[Exchange, Sequence[Exchange]], later_lag: float = 0.0) -
 
 def test_a_task_has_ended_when_a_reading_first_shows_it() -> None:
     seen = readings((1.0, "running"), (3.0, "succeeded"), (4.0, "succeeded"))
-    assert task_end(submission(), seen) == ("succeeded", 3.0, 2.0)
+    state, at, gap = task_end(submission(), seen) or ("", 0.0, 0.0)
+    assert (state, at, round(gap, 6)) == ("succeeded", 3.0, 2.1)
     assert task_end(submission(), readings((1.0, "queued"), (2.0, "running"))) is None
+
+
+def test_a_reading_that_is_refused_does_not_show_that_a_task_still_ran() -> None:
+    refused = task_cases.detail(status=503, at=2.0)
+    seen = [*readings((1.0, "running")), refused, *readings((3.0, "succeeded"))]
+    state, at, gap = task_end(submission(), seen) or ("", 0.0, 0.0)
+    assert (state, at, round(gap, 6)) == ("succeeded", 3.0, 2.1)
 
 
 def test_tasks_that_end_that_fail_and_that_do_neither() -> None:
@@ -310,7 +331,7 @@ def test_tasks_that_end_that_fail_and_that_do_neither() -> None:
     assert only(found, "task_submission_ms").samples == 3
     end = only(found, "task_end_ms")
     assert end.values == (3000.0,)  # a task that fails at once is not quick
-    assert "2,000 ms late" in end.note
+    assert "2,100 ms late" in end.note
 
 
 def test_an_acceptance_without_an_id_is_none() -> None:

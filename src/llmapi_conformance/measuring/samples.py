@@ -29,6 +29,8 @@ WebSocket; as an image; as an image task."""
 MESSAGES: Final = ("createMessage", "createAntigravityMessage")
 SUCCEEDED: Final = "succeeded"
 _SERVER_ERROR: Final = 500
+_NO_RESPONSE: Final = {"failed": "failed", "cancelled": "was cancelled"}
+"""Status of a response that is no answer, though it came whole with 200 (rule R-S7)."""
 LAG: Final = 0.01
 """Seconds that our own event loop may have been late during a sample, at least."""
 LAG_SHARE: Final = 0.05
@@ -169,7 +171,11 @@ def _lacking(exchange: Exchange) -> str:
         return "" if _bears_picture(exchange) else "no picture that could be read"
     if exchange.operation in SUBMITTING:
         return "" if submitted_id(exchange) else "no id of a task"
-    return "the answer could not be read" if any_answer(exchange) is None else ""
+    if any_answer(exchange) is None:
+        return "the answer could not be read"
+    answer = response_answer.answer_of(exchange) if exchange.operation == "createResponse" else None
+    ended = _NO_RESPONSE.get(answer.status, "") if answer else ""
+    return f"the response {ended}" if ended else ""
 
 
 def task_end(submission: Exchange, readings: Iterable[Exchange]) -> tuple[str, float, float] | None:
@@ -184,7 +190,8 @@ def task_end(submission: Exchange, readings: Iterable[Exchange]) -> tuple[str, f
         at = one.started_at + total(one) - submission.started_at
         if (state := state_of(one)) in task_contract().final:
             return state, at, at - before
-        before = at
+        if state:  # a refused reading shows nothing; what another shows was so when it was asked for, at the earliest
+            before = one.started_at - submission.started_at
     return None
 
 
