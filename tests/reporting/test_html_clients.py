@@ -187,3 +187,13 @@ def test_a_damaged_file_is_said_to_be_damaged_and_the_page_is_made_all_the_same(
 
 def test_without_the_file_there_is_no_such_part(tmp_path: Path) -> None:
     assert 'id="clients"' not in written(tmp_path, None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{", "[]", '{"record": "opening", "version": "1.0", "contract_digest": "ab"}', "[" * 100_000],
+    ids=["cut", "list", "no version of the tool", "deep"],
+)
+def test_a_recording_that_does_not_say_what_made_it_is_said_to_be_so(tmp_path: Path, line: str) -> None:
+    (tmp_path / "recording.jsonl").write_text(f"{line}\n", "utf-8")
+    assert "unknown: the first line of the recording does not say it" in Page(written(tmp_path, None)).text

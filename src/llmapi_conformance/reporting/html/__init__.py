@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 NAME = "report.html"
 """Its name in a report folder."""
+_OPENING = {"tool_version", "version", "contract_digest"}
+"""What the page shows of the first record of a recording."""
 
 
 def report_page(
@@ -47,7 +49,7 @@ def report_page(
         document: As in ``verdicts.json``.
         exchanges: Of the recording; only those that findings name are used.
         files: Name and SHA-256 (hex) of the files that the page was made from.
-        opening: The first record of the recording, ``None`` when there is none.
+        opening: The first record of the recording, empty when it is damaged, ``None`` when there is none.
         heard: What is known of official clients in the run.
     """
     by_id = {one.id: one for one in exchanges}
@@ -127,10 +129,12 @@ def _digest(path: Path) -> str:
 
 
 def _opening(path: Path) -> Mapping[str, Any] | None:
-    """The first record of a recording; ``None`` when it can't be read."""
+    """The first record of a recording, empty when it does not say what it must; ``None`` when there is no recording."""
     try:
         with path.open("rb") as file:
             record = json.loads(file.readline())
-    except (OSError, ValueError):
+    except OSError:
         return None
-    return record if isinstance(record, dict) else None
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) and record.keys() >= _OPENING else {}
