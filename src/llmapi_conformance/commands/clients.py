@@ -26,6 +26,9 @@ from llmapi_conformance.request import EMBEDDED, new_report_dir
 from llmapi_conformance.tree import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from llmapi_conformance.clients.accumulating import Played
     from llmapi_conformance.clients.catalogue import Client
     from llmapi_conformance.target.keyring import Keyring
@@ -212,14 +215,14 @@ def clients_replay(
 
     Nothing is sent anywhere. Writes clients-replay.json and clients-replay.md, a table into summary.md where there is
     one, and the report page of the run again where its verdicts.json is there. What they say is INFO and stands beside
-    the verdicts of the run; it changes none.
+    the verdicts of the run; it changes none. Another recording's page and summary stay as they are.
     """
     import json
 
     from llmapi_conformance.clients.accumulating import HELPERS, play, playable, with_clauses
     from llmapi_conformance.evidence.recording import read_recording
     from llmapi_conformance.reporting.html import NAME, write_report
-    from llmapi_conformance.reporting.past import load_run, write_text
+    from llmapi_conformance.reporting.past import write_text
     from llmapi_conformance.reporting.played import (
         REPLAY,
         broken_in,
@@ -239,8 +242,9 @@ def clients_replay(
     read = read_recording(recording)
     streams = playable(read.exchanges.values())
     folder = report_dir or recording.parent
-    beside = recording.parent / "verdicts.json"
-    broken = broken_in(load_run(recording.parent).document) if beside.exists() else {}
+    beside, _ = _judged(recording.parent, read.seal)
+    document_of_run, others = _judged(folder, read.seal)
+    broken = broken_in(beside) if beside else {}
 
     async def all_of_them() -> list[Played]:
         return [one for client in there for one in await play(client, where, tree() / "fixtures" / "clients", streams)]
@@ -250,11 +254,10 @@ def clients_replay(
     write_text(folder / REPLAY, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     write_text(folder / "clients-replay.md", played_markdown(played))
     summary = folder / "summary.md"
-    if summary.exists():
+    if summary.exists() and not others:
         write_text(summary, with_played(summary.read_text("utf-8"), played))
-    verdicts = folder / "verdicts.json"
-    if verdicts.exists():
-        document_of_run = load_run(folder).document
+    if document_of_run:
+        verdicts = folder / "verdicts.json"
         write_report(folder / NAME, document_of_run, read.exchanges.values(), verdicts=verdicts, recording=recording)
     console = console_for_people()
     for client in document["clients"]:
@@ -262,8 +265,22 @@ def clients_replay(
     for line in played_lines(played)[:20]:
         console.print(Text(line, "dim"))
     console.print(Text(f"{folder / 'clients-replay.md'}", "dim"), soft_wrap=True)
-    if verdicts.exists():
+    if document_of_run:
         console.print(Text(f"{folder / NAME}", "dim"), soft_wrap=True)
+    if others:
+        words = f"{folder / 'verdicts.json'} is of another recording: {NAME} and summary.md there are left as they are."
+        console.print(Text(words, "yellow"), soft_wrap=True)
+
+
+def _judged(folder: Path, seal: str) -> tuple[Mapping[str, Any] | None, bool]:
+    """The verdicts in a folder where they are of the recording with this seal; and whether others lie there."""
+    from llmapi_conformance.reporting.past import load_run
+    from llmapi_conformance.reporting.statement import seal_named_by
+
+    if not (folder / "verdicts.json").exists():
+        return None, False
+    document = load_run(folder).document
+    return (document, False) if seal_named_by(document) == seal else (None, True)
 
 
 @app.command("facts")
