@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 
 from llmapi_conformance.clients.case import cases_of_clauses
 from llmapi_conformance.clients.catalogue import Client, chosen, load_clients
 from llmapi_conformance.contract.contract import load_contract
+from llmapi_conformance.contract.files import read_yaml
 from llmapi_conformance.errors import TargetError
 from llmapi_conformance.target.parts import SURFACES
 from llmapi_conformance.tree import tree
@@ -18,7 +20,11 @@ CLIENTS = load_clients(tree() / "specs")
 
 def cases_in(script: str) -> set[str]:
     """The names in the script's ``CASES``."""
-    parsed = ast.parse((tree() / "fixtures" / "clients" / script).read_text("utf-8"))
+    text = (tree() / "fixtures" / "clients" / script).read_text("utf-8")
+    if script.endswith(".mjs"):
+        (listed,) = re.findall(r"^const CASES = \[(.*?)^\];", text, re.MULTILINE | re.DOTALL)
+        return set(re.findall(r"\w+", listed))
+    parsed = ast.parse(text)
     assigned = next(
         node
         for node in parsed.body
@@ -41,6 +47,12 @@ def test_every_case_of_a_script_is_run() -> None:
 def test_every_clause_of_clients_has_a_case_and_every_case_such_a_clause() -> None:
     clauses = {one.id for one in load_contract(tree()).clauses.values() if one.surface == "clients"}
     assert {clause for clause, _ in cases_of_clauses(tree() / "specs")} == clauses
+
+
+def test_facts_of_older_versions_are_of_versions_that_are_run() -> None:
+    for row in read_yaml(tree() / "specs" / "clients.yaml", "clients")["clients"]:
+        assert set(row.get("sends_older", {})) <= set(row["versions"][1:]), row["id"]
+        assert {"sends"} <= set(row), row["id"]
 
 
 def test_every_case_needs_a_surface_that_targets_offer() -> None:

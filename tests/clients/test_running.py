@@ -144,6 +144,37 @@ def test_what_a_client_sent_is_told_without_values(recording: Recording) -> None
     assert "authorization" in kind["headers"]
 
 
+def test_each_version_has_facts_of_its_own_the_newest_by_its_family(recording: Recording) -> None:
+    operations = {one.id: one for one in load_contract(tree()).operations}
+    older = [replace(one, parameters=one.parameters.replace("-0.0-", "-0.1-")) for one in recording.exchanges.values()]
+    both = replace(recording, exchanges={**recording.exchanges, **{one.id: one for one in older}})
+    found = sends(both, [SOME, ABSENT], operations)
+    assert list(found) == ["openai-python", "openai-python-0.1"]
+    assert found["openai-python"] == found["openai-python-0.1"]
+
+
+def test_a_client_without_its_node_is_not_offered_and_blames_nobody(
+    served: tuple[Target, Keyring], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    target, keyring = served
+    contract = load_contract(tree())
+    in_javascript = replace(SOME, registry="npm", script="some.mjs")
+    with Journal(
+        tmp_path / "recording.jsonl",
+        tool_version="0",
+        contract_digest=contract.digest,
+        target=describe(target),
+        profile="gate",
+        selection={"keyword": "", "fail_on_warned": False, "traffic": "clients"},
+    ) as journal:
+        site = Site(target, keyring, {}, contract.operations, journal, tmp_path, tmp_path)
+        asyncio.run(run_client(site, in_javascript, "", lambda _: None))
+    rows = case_rows(read_recording(tmp_path / "recording.jsonl"), [in_javascript])
+    assert {one.state for one in rows} == {"not_offered"}
+    assert "Node.js" in rows[0].words
+
+
 def test_only_a_recording_of_clients_is_judged_by_their_clauses(path: Path, tmp_path: Path) -> None:
     assert Run(Request(report_dir=tmp_path, replay=str(path))).of_clients
     ordinary = Run(Request(report_dir=tmp_path, target=EMBEDDED, selection={"keyword": "", "fail_on_warned": False}))

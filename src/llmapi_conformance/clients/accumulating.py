@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from llmapi_conformance.clients.driving import new_home, run_script
-from llmapi_conformance.clients.environments import command_of
+from llmapi_conformance.clients.environments import script_command
 from llmapi_conformance.judging import chat_answer, gemini_answer, message_answer, response_answer
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ HELPERS: Final = {
     ("openai-python", "createResponse"): "responses_stream",
     ("anthropic-python", "createMessage"): "messages_stream",
     ("google-genai", "streamGeminiContent"): "generate_stream",
+    ("openai-node", "createChatCompletion"): "chat_helper",
+    ("openai-node", "createResponse"): "responses_stream",
+    ("anthropic-node", "createMessage"): "messages_stream",
+    ("genai-node", "streamGeminiContent"): "generate_stream",
 }
 """Family and operation -> the case that accumulates such a stream."""
 SECONDS: Final = 10.0
@@ -71,7 +75,6 @@ async def play(client: Client, home: Path, scripts: Path, streams: Sequence[Exch
     """Play streams to a client, each at a base URL of its own."""
     helpers = {operation: helper for (family, operation), helper in HELPERS.items() if family == client.family}
     mine = [(one, helpers[one.operation]) for one in streams if one.operation in helpers]
-    command = [*command_of(client, home), str(scripts / client.script)]
     played: list[Played] = []
     for start in range(0, len(mine), _AT_ONCE):
         part = mine[start : start + _AT_ONCE]
@@ -87,6 +90,7 @@ async def play(client: Client, home: Path, scripts: Path, streams: Sequence[Exch
                 ],
             }
             with new_home() as folder:
+                command = script_command(client, home, scripts, Path(folder))
                 told = await run_script(command, orders, folder=Path(folder), seconds=SECONDS)
         played += [_compared(client.name, one, told[one.id]) for one, _ in part]
     return played

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from llmapi_conformance.clients.agents import TOOL_SAID, session_of
 from llmapi_conformance.clients.case import CLIENT_CASE
 from llmapi_conformance.clients.driving import new_home, run_process, run_script
-from llmapi_conformance.clients.environments import command_of
+from llmapi_conformance.clients.environments import command_of, lacking, script_command
 from llmapi_conformance.clients.wanting import DISTURBED, IMAGE_MODEL, obstacle, prompts, wanted
 from llmapi_conformance.errors import RecordingError
 from llmapi_conformance.evidence.redaction import Redactor
@@ -76,6 +76,7 @@ async def run_client(site: Site, client: Client, absent: str, done: Callable[[st
         RecordingError: An exchange could not be kept.
     """
     run: list[Case] = []
+    absent = absent or lacking(client)
     for case in client.cases:
         stopped = obstacle(client, case, site.target)
         if stopped is None and absent:
@@ -112,8 +113,8 @@ async def _script(site: Site, client: Client, run: list[Case], done: Callable[[s
             "image_model": IMAGE_MODEL,
             "cases": [{"label": name, "do": name, "base_url": line.url} for name, line in lines.items()],
         }
-        command = [*command_of(client, site.home), str(site.scripts / client.script)]
         with new_home() as folder:
+            command = script_command(client, site.home, site.scripts, Path(folder))
             told = await run_script(command, orders, folder=Path(folder))
     for name, line in lines.items():
         line.write(told[name])

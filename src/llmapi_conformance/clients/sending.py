@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def sends(
     recording: Recording, clients: Iterable[Client], operations: Mapping[str, Operation]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Client (family) -> its kinds of requests, of the newest version that was recorded.
+    """Client -> its kinds of requests: the newest recorded version by its family, an older one by its name.
 
     Of each ``method``, ``path`` (a template where the operation is documented), ``headers`` (names that at least one
     such request had, in lower case) and ``body`` (its top-level members, of a WebSocket those of its messages).
@@ -27,8 +27,8 @@ def sends(
     for client in clients:
         cases = {f"{client.name}-{case.name}" for case in client.cases}
         mine = [one for one in recording.exchanges.values() if one.scenario == CLIENT_CASE and one.parameters in cases]
-        if mine and client.family not in told:
-            told[client.family] = _kinds(mine, operations)
+        if mine:
+            told[client.name if client.family in told else client.family] = _kinds(mine, operations)
     return told
 
 
