@@ -34,6 +34,7 @@ COMMANDS = [
         {"clauses": ["CHAT-S04", "MSG-S07"]},
         "--target TARGET.toml --profile gate -k 'CHAT-S04 or MSG-S07'",
     ),
+    ({"generate": 5}, {}, "--target TARGET.toml --profile gate --generate 5"),
     (
         {"keyword": "chat"},
         {"clauses": ["CHAT-S04"], "target": "", "reference": ["--fault", "M15"]},

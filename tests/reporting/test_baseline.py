@@ -11,6 +11,7 @@ import pytest
 
 from llmapi_conformance.errors import ReportError
 from llmapi_conformance.reporting.comparing.baseline import (
+    EVERYTHING,
     GENERATED,
     baseline_sentence,
     held_against,
@@ -78,8 +79,6 @@ def shown_by(file: str, name: str, verdict: str = "passed") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("then", "now", "words"),
     [
-        ({}, {"keyword": "chat"}, "everything -> chat"),
-        ({"keyword": "chat or messages"}, {"keyword": "chat"}, "chat or messages -> chat"),
         ({"generate": 20, "seed": 1}, {"generate": 0, "seed": 1}, "generated cases of each operation .* 20 -> 0"),
         ({"generate": 20, "seed": 1}, {"generate": 2, "seed": 1}, "generated cases of each operation .* 20 -> 2"),
     ],
@@ -104,9 +103,55 @@ def test_what_is_missing_because_less_was_asked_for_fails_nothing_and_is_told(
     assert mended["baseline"]["unlike"][-1].endswith("what is mended may only not have been looked for")
 
 
-def test_the_files_that_look_at_generated_requests_only_are_there() -> None:
+def checked(*names: str, verdict: str = "passed") -> dict[str, Any]:
+    examined = int(verdict != "not_observed")
+    checks = [{"name": name, "verdict": verdict, "examined": examined, "reason": ""} for name in names]
+    return clause("CHAT-S04", verdict, checks=checks)
+
+
+STREAM, TOOLS, EVERY = (
+    f"{file}.py::test_it" for file in ("chat/test_stream", "chat/test_tools", "test_every_exchange")
+)
+
+
+@pytest.mark.parametrize("keywords", [("", "chat"), ("chat or messages", "chat")])
+@pytest.mark.parametrize(
+    ("then", "now", "status"),
+    [
+        ((STREAM, TOOLS), (STREAM,), 0),  # what showed it is not selected
+        ((STREAM, EVERY), (STREAM, EVERY), 0),  # something else may have been sent that showed it
+        ((STREAM, TOOLS), (STREAM, TOOLS), 1),  # it was looked for in the same way
+        ((STREAM,), (STREAM, TOOLS), 1),
+    ],
+)
+def test_a_narrower_selection_excuses_only_what_is_looked_for_in_fewer_ways(
+    keywords: tuple[str, str], then: tuple[str, ...], now: tuple[str, ...], status: int
+) -> None:
+    before, after = ({"keyword": keyword} for keyword in keywords)
+    lost = document(checked(*now, verdict="not_observed"), selection=after)
+    found = held_against(lost, run(checked(*then), selection=before))
+    assert found["exit_status"] == status
+    assert [one["fails"] for one in found["baseline"]["lost"]] == [bool(status)]
+    assert any(one.startswith("less was asked for") for one in found["baseline"]["unlike"]) is not bool(status)
+    assert held_against({**lost, "selection": before}, run(checked(*then), selection=before))["exit_status"] == 1
+
+
+def test_a_check_that_saw_nothing_before_is_not_missed() -> None:
+    old = checked(STREAM, TOOLS)
+    old["checks"][1] |= {"verdict": "not_observed", "examined": 0}
+    lost = document(checked(STREAM, verdict="not_observed"), selection={"keyword": "chat"})
+    assert held_against(lost, run(old))["exit_status"] == 1
+
+
+def test_the_files_are_there_that_look_at_generated_requests_only_or_at_everything() -> None:
     suites = Path(__file__).parents[2] / "suites"
     assert all((suites / name).is_file() for name in GENERATED)
+    everything = {
+        file.relative_to(suites).as_posix()
+        for file in suites.rglob("test_*.py")
+        if re.search(r"^def test_(?:(?!^def ).)*\bevery_exchange: ", file.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    }
+    assert everything == set(EVERYTHING)
 
 
 def test_fewer_generated_cases_excuse_nothing_that_needs_none() -> None:

@@ -175,6 +175,9 @@ def test_what_is_no_run_is_one_sentence(tmp_path: Path, content: bytes, words: s
         load_run(tmp_path)
 
 
+HELD = {"known": [], "new": [], "lost": [], "mended": [], "unlike": [], "target": "", "started_at": ""}
+
+
 @pytest.mark.parametrize(
     ("part", "value"),
     [
@@ -186,6 +189,21 @@ def test_what_is_no_run_is_one_sentence(tmp_path: Path, content: bytes, words: s
         ("problems", [1]),
         ("target", {"name": None}),
         ("figures", {"verdicts": 3, "surfaces": {}}),
+        ("figures", {"verdicts": [], "surfaces": {}}),
+        ("profile", 1),
+        ("contract", None),
+        ("bad_waivers", None),
+        ("bad_waivers", [1]),
+        ("target", {"name": "x", "claims": None}),
+        ("target", {"name": "x", "offers": [{}]}),
+        ("selection", {"generate": "x"}),
+        ("selection", {"seed": [1]}),
+        ("clauses", [{**clause("CHAT-S04"), "id": None}]),
+        ("clauses", [{**clause("CHAT-S04"), "checks": [{"name": 1, "examined": 1}]}]),
+        ("clauses", [clause("CHAT-S04", "failed", findings=[{**finding(), "observed": None}])]),
+        ("baseline", []),
+        ("baseline", {**HELD, "new": [{}]}),
+        ("baseline", {**HELD, "known": 1}),
     ],
 )
 def test_a_run_with_a_part_of_another_kind_is_damaged(tmp_path: Path, part: str, value: object) -> None:

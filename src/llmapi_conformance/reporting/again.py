@@ -40,7 +40,7 @@ def again(
     # What is not generated for a clause needs no word.
     if selection.get("generate") is not None and (selection["generate"] or not clauses):
         words += ["--generate", str(selection["generate"])]
-        words += [] if candidate else ["--seed", str(selection["seed"])]
+        words += [] if candidate or selection.get("seed") is None else ["--seed", str(selection["seed"])]
     if selection.get("samples") is not None and not clauses and not candidate:
         words += ["--samples", str(selection["samples"])]
     named = clauses if len(clauses) <= _MOST else clauses[:1]

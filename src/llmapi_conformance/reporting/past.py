@@ -142,12 +142,20 @@ def read_run(file: Path, document: Mapping[str, Any]) -> PastRun:
         started_at = datetime.fromisoformat(document["started_at"])
         clauses = {one.id: one for one in map(_clause, document["clauses"])}
         run = PastRun(file, document, started_at, clauses)
-        _ = (document["target"]["name"], document["tool"]["version"], document["profile"])
-        _ = (document["contract"], document["headline"], document["figures"]["verdicts"])
-        _ = (run.keyword, dict(document["figures"]["surfaces"]), dict(document["figures"]["verdicts"]))
+        _ = (document["target"]["name"], document["tool"]["version"], document["headline"])
+        _ = (run.keyword, dict(document["figures"]["surfaces"]), document["figures"]["verdicts"].items())
         _expect(document["exit_status"] in _STATUSES and started_at.tzinfo is not None, "exit_status or started_at")
-        _expect(isinstance(document["problems"], list), "problems")
-        _expect(all(isinstance(one, str) for one in (document["target"]["name"], *document["problems"])), "texts")
+        for name, found in (
+            ("problems", document["problems"]),
+            ("bad_waivers", document.get("bad_waivers", [])),
+            ("claims", document["target"].get("claims", [])),
+            ("offers", document["target"].get("offers", [])),
+            ("texts", [document["target"]["name"], document["profile"], document["contract"]]),
+        ):
+            _expect(_texts(found), name)
+        for name in ("generate", "seed", "samples"):
+            _expect(isinstance(document["selection"].get(name), int | None), name)
+        _baseline(document.get("baseline"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReportError(
             f"{file} is damaged ({type(error).__name__}: {error}): judge the recording of that run again."
@@ -160,19 +168,35 @@ def _expect(holds: bool, what: str) -> None:  # noqa: FBT001 - as an assertion r
         raise ValueError(f"no such {what}")
 
 
+def _texts(found: object) -> bool:
+    return isinstance(found, list) and all(isinstance(one, str) for one in found)
+
+
+def _baseline(data: Mapping[str, Any] | None) -> None:
+    if data is None:
+        return
+    told = [*data["new"], *data["lost"]]
+    _expect(all(isinstance(one["fails"], bool) and _texts([one["clause"], one["words"]]) for one in told), "baseline")
+    for name in ("known", "mended", "unlike"):
+        _expect(_texts(data[name]), name)
+    _expect(_texts([data["target"], data["started_at"]]), "baseline")
+
+
 def _clause(data: Mapping[str, Any]) -> PastClause:
     findings = tuple(data["findings"])
     for finding in findings:
-        _ = (str(finding["oracle"]), str(finding["expected"]), str(finding["observed"]))
+        _expect(_texts([finding["oracle"], finding["expected"], finding["observed"]]), "finding")
+    _expect(_texts([data[name] for name in ("id", "surface", "level", "basis", "statement", "source")]), "clause")
+    _expect(all(_texts([one["name"]]) and isinstance(one["examined"], int) for one in data["checks"]), "check")
     if data["verdict"] not in _VERDICTS:
         raise ValueError(f"no verdict: {data['verdict']!r}")
     return PastClause(
-        id=str(data["id"]),
-        surface=str(data["surface"]),
-        level=str(data["level"]),
-        basis=str(data["basis"]),
-        statement=str(data["statement"]),
-        source=str(data["source"]),
+        id=data["id"],
+        surface=data["surface"],
+        level=data["level"],
+        basis=data["basis"],
+        statement=data["statement"],
+        source=data["source"],
         verdict=Verdict(data["verdict"]),
         reason=str(data["reason"]),
         findings=findings,

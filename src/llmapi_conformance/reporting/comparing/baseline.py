@@ -17,6 +17,8 @@ _MOST_IDS = 12
 """Clause ids in a sentence; all are in ``verdicts.json``."""
 GENERATED = ("schema/test_generated.py", "schema/test_properties.py")
 """Checks that look at generated requests only."""
+EVERYTHING = ("test_every_exchange.py", "tasks/test_submitting.py")
+"""Checks that look at whatever was sent: with a narrower selection they may find nothing to look at."""
 _EXCUSED = (
     "less was asked for than in the baseline: what is no longer observed for that reason fails nothing, and what is "
     "mended may only not have been looked for"
@@ -104,16 +106,23 @@ def baseline_sentence(document: Mapping[str, Any]) -> str:
 def _less_asked(then: Mapping[str, Any], now: Mapping[str, Any]) -> Callable[[str], bool]:
     """Of which clauses less was asked than for the baseline, so that the gateway is not to blame for what is missing.
 
-    Of all with another keyword; with fewer generated cases of those that nothing else can show.
+    With another keyword of those that a check has shown which is not among the selected ones, or that are judged of
+    whatever was sent; with fewer generated cases of those that nothing else can show.
     """
     before, after = then["selection"], now["selection"]
-    keyword = after.get("keyword")
-    if keyword and keyword != before.get("keyword"):
-        return lambda _clause: True
-    if (after.get("generate") or 0) >= (before.get("generate") or 0):
-        return lambda _clause: False
-    checks = {one["id"]: [str(check["name"]) for check in one["checks"]] for one in now["clauses"]}
-    return lambda clause: all(name.startswith(GENERATED) for name in checks.get(clause) or [""])
+    narrowed = bool(after.get("keyword")) and after["keyword"] != before.get("keyword")
+    fewer = (after.get("generate") or 0) < (before.get("generate") or 0)
+    asked = {one["id"]: {str(check["name"]) for check in one["checks"]} for one in now["clauses"]}
+    shown = {one["id"]: {str(check["name"]) for check in one["checks"] if check["examined"]} for one in then["clauses"]}
+
+    def less(clause: str) -> bool:
+        names = asked.get(clause) or set()
+        if fewer and names and all(name.startswith(GENERATED) for name in names):
+            return True
+        missing = shown.get(clause, set()) - names
+        return narrowed and bool(missing or any(name.startswith(EVERYTHING) for name in names))
+
+    return less
 
 
 def why(document: Mapping[str, Any]) -> str:
