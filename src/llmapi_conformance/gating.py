@@ -36,6 +36,7 @@ SETUP_DEADLINE = 300.0
 _ONE_LOOK = 2.0
 _PAUSE = 0.2
 _LAST_WORDS = 2_000
+_LONGEST_KEY = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,24 +212,40 @@ class _Words:
     def last(self) -> str:
         """The end of it, without the keys and secret headers that the target file names."""
         self.log.seek(0, os.SEEK_END)
-        self.log.seek(max(0, self.log.tell() - _LAST_WORDS))
+        self.log.seek(max(0, self.log.tell() - _LAST_WORDS - _LONGEST_KEY))
         said = self.log.read().decode("utf-8", "replace").strip()
-        for secret in self._secrets():
+        for secret in _secrets(self.target, self.part):
             said = said.replace(secret, "[secret]")
+        said = said[-_LAST_WORDS:]  # not sooner: half a key would not be found
         if not said:
             return "It said nothing."
         # With a mark before each line none of them is a command to a CI system that reads this.
         return "The end of what it said:\n" + "\n".join(f"  | {line}" for line in printable(said).splitlines())
 
-    def _secrets(self) -> Iterator[str]:
-        headers = [
-            *self.part.headers.values(),
-            *(one for role in self.part.roles.values() for one in role.headers.values()),
-        ]
-        names = [one.env for one in headers if isinstance(one, Secret)]
-        names += [role.key_env for role in self.part.roles.values()]
-        yield from filter(None, (os.environ.get(name, "").strip() for name in names))
-        for role in self.part.roles.values():
-            with contextlib.suppress(OSError, UnicodeDecodeError):
-                if role.key_file and (key := (self.target.parent / role.key_file).read_text("utf-8").strip()):
-                    yield key
+
+def without_keys(command: str, target: Path) -> str:
+    """A command as it can be shown: what the target file takes from the environment is named as the shell does.
+
+    Args:
+        command: Of a candidate, which sees that environment.
+        target: The target file.
+
+    Raises:
+        TargetError: It can't be read.
+    """
+    for secret, name in _secrets(target, read_target(target)).items():
+        command = command.replace(secret, f"${{{name}}}" if name else "[secret]")
+    return command
+
+
+def _secrets(target: Path, part: TargetPart) -> dict[str, str]:
+    """Keys and secret headers that a target file names, longest first, each with its variable; a file has none."""
+    headers = [*part.headers.values(), *(one for role in part.roles.values() for one in role.headers.values())]
+    names = [one.env for one in headers if isinstance(one, Secret)]
+    names += [role.key_env for role in part.roles.values()]
+    found = {os.environ.get(name, "").strip(): name for name in names}
+    for role in part.roles.values():
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if role.key_file:
+                found.setdefault((target.parent / role.key_file).read_text("utf-8").strip(), "")
+    return {secret: found[secret] for secret in sorted(found, key=len, reverse=True) if secret}

@@ -191,6 +191,8 @@ HELD = {"known": [], "new": [], "lost": [], "mended": [], "unlike": [], "target"
         ("figures", {"verdicts": 3, "surfaces": {}}),
         ("figures", {"verdicts": [], "surfaces": {}}),
         ("profile", 1),
+        ("tool", {"version": None}),
+        ("recording", 1),
         ("contract", None),
         ("bad_waivers", None),
         ("bad_waivers", [1]),

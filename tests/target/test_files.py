@@ -62,6 +62,7 @@ def test_a_target_file_becomes_a_target_and_a_keyring(tmp_path: Path) -> None:
         ("base_url =", "base_ulr =", 2, "did you mean 'base_url'"),
         ('"http://127.0.0.1:4000/gateway/"', '"127.0.0.1:4000"', 2, "http://host:port"),
         ('"http://127.0.0.1:4000/gateway/"', '"http://u:p@127.0.0.1:4000"', 2, "leave user name and password out"),
+        ("127.0.0.1:4000", "127.0.0.1:99999", 2, "port out of range"),
         ('"protocol"', '"protokol"', 3, "did you mean 'protocol'"),
         ("general:openai", "general:openia", 5, "did you mean 'general:openai'"),
         ("general:openai", "general:openai+disabeld", 5, "did you mean 'disabled'"),

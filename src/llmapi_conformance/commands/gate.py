@@ -16,7 +16,7 @@ from llmapi_conformance.commands.annotate import PlaceOption, System, running_on
 from llmapi_conformance.commands.running import conduct
 from llmapi_conformance.commands.shared import UNTRUSTED, plainly
 from llmapi_conformance.errors import ConformanceError
-from llmapi_conformance.gating import WITHIN, Candidate, candidate_running
+from llmapi_conformance.gating import WITHIN, Candidate, candidate_running, without_keys
 from llmapi_conformance.reporting.past import PastRun
 from llmapi_conformance.request import Request, new_report_dir
 
@@ -97,7 +97,7 @@ def gate(
         with _no_commands(system):
             known_run: PastRun | None = load_baseline(baseline) if baseline else None
             started = Candidate(candidate, ready, within, upstream_port, candidate_log)
-            options = _options(started)
+            options = _options(started, target)
             with candidate_running(started, target):
                 request = Request(
                     report_dir=folder,
@@ -123,9 +123,9 @@ def gate(
     raise typer.Exit(status)
 
 
-def _options(candidate: Candidate) -> list[str]:
-    """What starts the same candidate in the same way."""
-    words = ["--candidate", candidate.command]
+def _options(candidate: Candidate, target: Path) -> list[str]:
+    """What starts the same candidate in the same way; it is shown, so no key is in it."""
+    words = ["--candidate", without_keys(candidate.command, target)]
     words += ["--ready", candidate.ready] if candidate.ready else []
     words += ["--within", f"{candidate.within:g}"] if candidate.within != WITHIN else []
     return words + (["--upstream-port", str(candidate.upstream_port)] if candidate.upstream_port else [])

@@ -142,7 +142,7 @@ def read_run(file: Path, document: Mapping[str, Any]) -> PastRun:
         started_at = datetime.fromisoformat(document["started_at"])
         clauses = {one.id: one for one in map(_clause, document["clauses"])}
         run = PastRun(file, document, started_at, clauses)
-        _ = (document["target"]["name"], document["tool"]["version"], document["headline"])
+        _ = (document["target"]["name"], document["headline"], (document.get("recording") or {}).get("seal"))
         _ = (run.keyword, dict(document["figures"]["surfaces"]), document["figures"]["verdicts"].items())
         _expect(document["exit_status"] in _STATUSES and started_at.tzinfo is not None, "exit_status or started_at")
         for name, found in (
@@ -150,7 +150,8 @@ def read_run(file: Path, document: Mapping[str, Any]) -> PastRun:
             ("bad_waivers", document.get("bad_waivers", [])),
             ("claims", document["target"].get("claims", [])),
             ("offers", document["target"].get("offers", [])),
-            ("texts", [document["target"]["name"], document["profile"], document["contract"]]),
+            ("texts", [document["target"]["name"], document["tool"]["version"]]),
+            ("texts", [document["profile"], document["contract"]]),
         ):
             _expect(_texts(found), name)
         for name in ("generate", "seed", "samples"):

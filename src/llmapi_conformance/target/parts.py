@@ -28,6 +28,7 @@ def _url(value: str) -> str:
         raise ValueError("leave user name and password out of it")
     if parts.query or parts.fragment:
         raise ValueError("leave the query and the fragment out of it")
+    _ = parts.port  # says what is wrong with one that can't be
     return value.rstrip("/")
 
 
