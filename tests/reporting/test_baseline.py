@@ -219,6 +219,13 @@ def test_a_run_that_could_not_be_trusted_is_no_baseline(tmp_path: Path) -> None:
     assert load_baseline(tmp_path / "good").status == 1
 
 
+@pytest.mark.parametrize("part", ["2/3", "1,3/3"])
+def test_a_part_of_a_run_is_no_baseline(tmp_path: Path, part: str) -> None:
+    written(tmp_path, document(clause("CHAT-S04"), selection={"keyword": "", "shard": part}))
+    with pytest.raises(ReportError, match=f"no baseline, it is part {part} of a run.*merge all shards"):
+        load_baseline(tmp_path)
+
+
 def test_reports_put_what_is_new_first_and_let_the_known_be() -> None:
     old = document(clause("CHAT-S04", "failed"), clause("MSG-S07"))
     new = document(clause("CHAT-S04", "failed"), clause("MSG-S07", "failed"))

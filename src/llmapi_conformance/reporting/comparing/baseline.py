@@ -32,9 +32,14 @@ def load_baseline(path: Path) -> PastRun:
         path: Its folder, or its ``verdicts.json``.
 
     Raises:
-        ReportError: It can't be read, or could not be trusted itself.
+        ReportError: It can't be read, is a part of a run, or could not be trusted itself.
     """
     run = load_run(path)
+    if run.shard:
+        raise ReportError(
+            f"{run.path} is no baseline, it is part {run.shard} of a run and says little of what others sent: merge "
+            "all shards of that run first (llmapi-conformance merge SHARD... -o DIR)."
+        )
     if run.status == 2:
         why = "; ".join(run.problems) or "a check failed by itself"
         raise ReportError(f"{run.path} is no baseline, that run can't be trusted ({why}): name one that can.")
