@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -199,6 +200,48 @@ def test_a_quantile_without_an_upper_limit_can_be_missed_but_not_met() -> None:
 def test_what_was_not_measured_is_undecided() -> None:
     held = held_objectives([Objective("total_p50_ms", 50.0, "createMessage")], quantity(1.0))[0]
     assert (held.held, held.reason) == (Held.UNDECIDED, "nothing was measured")
+
+
+def test_a_bound_is_not_met_by_leaving_out_what_never_came_in_time() -> None:
+    objective = Objective("total_p50_ms", 1_500.0)
+    quick = [response_cases.plain()] * 8
+    slow = [response_cases.plain(ending=Ending.TIMEOUT)] * 6
+    sentences = (
+        "no complete response head arrived within 60 s",
+        "no response head was complete after 600 s, the limit for the whole exchange",
+    )
+    silent = [replace(response_cases.plain(), response=None, failure=one) for one in sentences] * 3
+    away = [replace(response_cases.plain(), response=None, failure="the connection was refused")] * 6
+    refused = [response_cases.plain(status=503)] * 6
+
+    def held(*taken: Exchange) -> Held:
+        return held_objectives([objective], statistics([series(taken, "plain")]))[0].held
+
+    assert held(*quick) is Held.MET
+    assert held(*quick, *refused, *away) is Held.MET  # the error rate is about these
+    assert held(*quick, *slow) is held(*quick, *silent) is Held.UNDECIDED
+    assert held(*quick * 4, slow[0]) is Held.MET
+    text = held_objectives([objective], statistics([series([*quick, *slow], "plain")]))[0].reason
+    assert text == "6 more never came in the time that we wait, and counted as the worst they leave it open"
+
+
+def test_a_task_that_never_ended_is_none_that_was_quick() -> None:
+    quick = (submission(), readings((1.0, "succeeded")))
+    stuck = (submission(), readings((1.0, "running"), (60.0, "running")))
+    objective = Objective("task_end_p50_ms", 2_000.0)
+    assert held_objectives([objective], statistics([tasks(*[quick] * 8)]))[0].held is Held.MET
+    assert held_objectives([objective], statistics([tasks(*[quick] * 8, *[stuck] * 6)]))[0].held is Held.UNDECIDED
+
+
+def test_a_turn_that_we_ceased_to_wait_for_is_late_and_one_that_the_gateway_cut_is_not() -> None:
+    silent = turns(turn(asked=0.0), turn(asked=3.0, end=False))
+    assert only(statistics([silent]), "turn_total_ms").late == 1
+    assert only(statistics([silent]), "first_token_ms").late == 0
+    shell = websocket_cases.socket(turn(asked=0.0, end=False), closed="gateway")
+    level = {"at_once": 1, "samples": [{"exchange": shell, "lags": [0.0]}], "stopped": ""}
+    cut = series_of({"purpose": "turns", "levels": [level]})
+    assert cut is not None
+    assert only(statistics([cut]), "turn_total_ms").late == 0
 
 
 def test_a_missed_objective_is_a_finding_and_an_undecided_one_is_not() -> None:

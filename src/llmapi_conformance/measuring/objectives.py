@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from llmapi_conformance.measuring.intervals import MOST_SAMPLES, Interval, samples_to_decide
+from llmapi_conformance.measuring.intervals import MOST_SAMPLES, Interval, quantile, samples_to_decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,6 +72,9 @@ def _held(objective: Objective, measured: Measured | None) -> HeldObjective:
         why = f"no sample has a value: {measured.note}" if measured and measured.note else "nothing was measured"
         return HeldObjective(objective, Held.UNDECIDED, None, 0, why)
     right, wrong = _sides(objective, interval)
+    if right and measured.late and not _holds_with_late(objective, measured):
+        why = f"{measured.late} more never came in the time that we wait, and counted as the worst they leave it open"
+        return HeldObjective(objective, Held.UNDECIDED, interval, measured.samples, why)
     if right or wrong:
         return HeldObjective(objective, Held.MET if right else Held.MISSED, interval, measured.samples)
     return HeldObjective(objective, Held.UNDECIDED, interval, measured.samples, _what_would_decide(objective, measured))
@@ -82,6 +86,13 @@ def _sides(objective: Objective, interval: Interval) -> tuple[bool, bool]:
     if objective.meaning.at_most:
         return high is not None and high <= bound, low is not None and low > bound
     return low is not None and low >= bound, high is not None and high < bound
+
+
+def _holds_with_late(objective: Objective, measured: Measured) -> bool:
+    """Whether a quantity is still on the right side with the samples that we ceased to wait for, as bad as can be."""
+    worst = math.inf if objective.meaning.at_most else 0.0
+    interval = quantile((*measured.values, *[worst] * measured.late), objective.meaning.part or 0.0)
+    return _sides(objective, interval)[0]
 
 
 def _what_would_decide(objective: Objective, measured: Measured) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -31,6 +32,8 @@ SUCCEEDED: Final = "succeeded"
 _SERVER_ERROR: Final = 500
 _NO_RESPONSE: Final = {"failed": "failed", "cancelled": "was cancelled"}
 """Status of a response that is no answer, though it came whole with 200 (rule R-S7)."""
+_SILENCE: Final = re.compile(r"no complete response head arrived within|no response head was complete after")
+"""How wire/deadline.py says that an answer had not begun in time."""
 LAG: Final = 0.01
 """Seconds that our own event loop may have been late during a sample, at least."""
 LAG_SHARE: Final = 0.05
@@ -130,6 +133,8 @@ def turn_alone(exchange: Exchange, turn: Turn) -> Exchange:
         told = object_of(turn.end.json).get("status")
         status = told if isinstance(told, int) and told >= 400 else _SERVER_ERROR
         answer = replace(answer, status=status, ending=Ending.COMPLETE)
+    elif turn.end is None and exchange.close is not None and exchange.close.by == "client":
+        answer = replace(answer, ending=Ending.TIMEOUT)  # the gateway fell silent, and we closed
     return replace(view, started_at=view.started_at + begun, response=answer)
 
 
@@ -163,6 +168,11 @@ def failure(exchange: Exchange) -> str:
     if not exchange.complete:
         return f"the answer was not whole: {exchange.ending}"
     return _lacking(exchange)
+
+
+def waited_in_vain(exchange: Exchange) -> bool:
+    """Whether a deadline of ours passed before all of an answer had come: how long it takes is unknown, but long."""
+    return exchange.ending is Ending.TIMEOUT or bool(_SILENCE.match(exchange.failure))
 
 
 def _lacking(exchange: Exchange) -> str:

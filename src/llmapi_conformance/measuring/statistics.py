@@ -19,6 +19,7 @@ from llmapi_conformance.measuring.samples import (
     task_failure,
     tokens_per_second,
     total,
+    waited_in_vain,
 )
 from llmapi_conformance.measuring.tools import invalid_calls
 
@@ -75,6 +76,7 @@ class Measured:
         dropped: Samples left out because our own event loop was late.
         note: What else is to be said: what was no sample and why, why sampling ended early.
         levels: Of an error rate of one operation.
+        late: Samples of a quantity without a value because we ceased to wait: each is longer than those that came.
     """
 
     statistic: Statistic
@@ -85,6 +87,7 @@ class Measured:
     dropped: int = 0
     note: str = ""
     levels: tuple[Level, ...] = ()
+    late: int = 0
 
     @property
     def is_share(self) -> bool:
@@ -126,6 +129,7 @@ def _together(found: Sequence[Measured]) -> Measured:
         sum(one.successes for one in found),
         sum(one.samples for one in found),
         sum(one.dropped for one in found),
+        late=sum(one.late for one in found),
     )
 
 
@@ -168,10 +172,12 @@ def _quantities(
         if one.purpose not in purposes:
             continue
         values: list[float] = []
-        dropped = 0
+        dropped = late = 0
         unusable: Counter[str] = Counter()
         for sample in one.samples:
             why = failure(sample.exchange)
+            # A first token may have come of an answer that never ended.
+            late += waited_in_vain(sample.exchange) and (lasted is total or lasted(sample.exchange) is None)
             value = None if why else read(sample.exchange)
             if value is None:
                 unusable[why or "it does not tell"] += 1
@@ -180,7 +186,7 @@ def _quantities(
             else:
                 values.append(value)
         note = _note(unusable, "without a value", one.stopped)
-        made.append(Measured(statistic, one.operation, tuple(values), 0, len(values), dropped, note))
+        made.append(Measured(statistic, one.operation, tuple(values), 0, len(values), dropped, note, late=late))
     return made
 
 
@@ -260,11 +266,12 @@ def _task_end(series: Sequence[Series]) -> list[Measured]:
             continue
         values: list[float] = []
         gaps: list[float] = []
-        dropped = 0
+        dropped = late = 0
         failed: Counter[str] = Counter()
         for sample in one.samples:
             if why := task_failure(sample.exchange, sample.readings):
                 failed[why] += 1
+                late += not failure(sample.exchange) and task_end(sample.exchange, sample.readings) is None
             elif found := task_end(sample.exchange, sample.readings):
                 _, seconds, gap = found
                 gaps.append(gap)
@@ -275,7 +282,7 @@ def _task_end(series: Sequence[Series]) -> list[Measured]:
         # An end is seen by the next reading only.
         coarse = f"an end was seen up to {max(gaps) * 1000:,.0f} ms late, between two readings" if gaps else ""
         note = _joined(_note(failed, "without a value", one.stopped), coarse)
-        made.append(Measured("task_end_ms", one.operation, tuple(values), 0, len(values), dropped, note))
+        made.append(Measured("task_end_ms", one.operation, tuple(values), 0, len(values), dropped, note, late=late))
     return made
 
 
