@@ -136,6 +136,22 @@ def test_a_narrower_selection_excuses_only_what_is_looked_for_in_fewer_ways(
     assert held_against({**lost, "selection": before}, run(checked(*then), selection=before))["exit_status"] == 1
 
 
+@pytest.mark.parametrize(
+    ("names", "reason", "status"),
+    [
+        ((STREAM,), "sent by shard 2 of 3", 0),
+        ((STREAM, EVERY), "no answer held what the clause speaks about", 0),
+        ((STREAM,), "no answer held what the clause speaks about", 1),
+    ],
+)
+def test_what_another_shard_sends_is_no_loss(names: tuple[str, ...], reason: str, status: int) -> None:
+    lost = checked(*names, verdict="not_observed")
+    lost["checks"][0]["reason"] = reason
+    found = held_against(document(lost, selection={"shard": "1,3/3"}), run(checked(*names)))
+    assert found["exit_status"] == status
+    assert [one["fails"] for one in found["baseline"]["lost"]] == [bool(status)]
+
+
 def test_a_check_that_saw_nothing_before_is_not_missed() -> None:
     old = checked(STREAM, TOOLS)
     old["checks"][1] |= {"verdict": "not_observed", "examined": 0}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmapi_conformance.errors import ReportError
+from llmapi_conformance.evidence.shard import sent_elsewhere
 from llmapi_conformance.judging.verdicts import Verdict
 from llmapi_conformance.reporting.comparing.difference import BROKEN, Change, Kind, compare
 from llmapi_conformance.reporting.past import PastRun, load_run, read_run
@@ -111,21 +112,27 @@ def baseline_sentence(document: Mapping[str, Any]) -> str:
 def _less_asked(then: Mapping[str, Any], now: Mapping[str, Any]) -> Callable[[str], bool]:
     """Of which clauses less was asked than for the baseline, so that the gateway is not to blame for what is missing.
 
-    With another keyword of those that a check has shown which is not among the selected ones, or that are judged of
-    whatever was sent; with fewer generated cases of those that nothing else can show.
+    With another keyword of those that a check has shown which is not among the selected ones; in a part of a run of
+    those that another shard sends something for; in both, of those that are judged of whatever was sent. With fewer
+    generated cases of those that nothing else can show.
     """
     before, after = then["selection"], now["selection"]
+    part = bool(after.get("shard"))
     narrowed = bool(after.get("keyword")) and after["keyword"] != before.get("keyword")
     fewer = (after.get("generate") or 0) < (before.get("generate") or 0)
     asked = {one["id"]: {str(check["name"]) for check in one["checks"]} for one in now["clauses"]}
+    elsewhere = {
+        one["id"] for one in now["clauses"] if any(sent_elsewhere(str(check["reason"])) for check in one["checks"])
+    }
     shown = {one["id"]: {str(check["name"]) for check in one["checks"] if check["examined"]} for one in then["clauses"]}
 
     def less(clause: str) -> bool:
         names = asked.get(clause) or set()
         if fewer and names and all(name.startswith(GENERATED) for name in names):
             return True
-        missing = shown.get(clause, set()) - names
-        return narrowed and bool(missing or any(name.startswith(EVERYTHING) for name in names))
+        if (narrowed or part) and any(name.startswith(EVERYTHING) for name in names):
+            return True
+        return clause in elsewhere or (narrowed and not shown.get(clause, set()) <= names)
 
     return less
 
