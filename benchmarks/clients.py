@@ -24,8 +24,11 @@ from llmapi_conformance.reporting.clients import case_rows
 from llmapi_conformance.reporting.markdown import cell, table
 from llmapi_conformance.tree import tree
 
-BREAKING: Final = ("S03=anthropic-python", "R29=openai-python", "Y05=google-genai")
-SWALLOWED: Final = ("M15=openai-python", "M25=anthropic-python")
+BREAKING: Final = (
+    *("S03=anthropic-python", "S03=anthropic-node", "R29=openai-python", "R29=openai-node"),
+    *("Y05=google-genai", "Y05=genai-node"),
+)
+SWALLOWED: Final = ("M15=openai-python", "M15=openai-node", "M25=anthropic-python", "M25=anthropic-node")
 _BROKEN: Final = ("failed", "warned", "noted")
 _DEADLINE: Final = 900.0
 

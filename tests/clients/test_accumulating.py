@@ -13,8 +13,8 @@ import pytest
 
 from llmapi_conformance.clients.accumulating import Played, play, playable, text_of, with_clauses
 from llmapi_conformance.clients.catalogue import Client
-from llmapi_conformance.clients.environments import folder_of
-from llmapi_conformance.errors import ReportError
+from llmapi_conformance.clients.environments import folder_of, lacking
+from llmapi_conformance.errors import ReportError, TargetError
 from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.reporting.played import (
     broken_in,
@@ -87,6 +87,41 @@ def test_streams_are_played_each_to_its_own_question(home: Path) -> None:
     assert [(one.exchange, one.outcome) for one in found] == [
         (stream(text, step=number).id, "worked") for number, text in enumerate(texts, 1)
     ]
+
+
+# The same client for JavaScript: it needs no SDK either, and of Node.js its own fetch.
+IN_JAVASCRIPT = """
+import { main } from "./told.mjs";
+
+async function messages_stream(orders) {
+  const url = orders.base_url + "/v1/messages";
+  const answer = await fetch(url, { method: "POST", body: JSON.stringify({ model: orders.model }) });
+  const lines = (await answer.text()).split("\\n").filter((line) => line.startsWith("data: "));
+  const data = lines.map((line) => JSON.parse(line.slice(6)));
+  if (data.at(-1).type !== "message_stop") throw new RangeError("no message_stop");
+  return data.map((one) => (one.type === "content_block_delta" && one.delta.text) || "").join("");
+}
+await main([messages_stream]);
+"""
+NODE = replace(CLIENT, family="anthropic-node", registry="npm", script="some.mjs")
+
+
+def test_a_client_in_javascript_is_played_to_likewise(home: Path) -> None:
+    if lacking(NODE):
+        pytest.skip(lacking(NODE))
+    (home / "some.mjs").write_text(IN_JAVASCRIPT, "utf-8")
+    shutil.copy(tree() / "fixtures" / "clients" / "told.mjs", home)
+    streams = [stream("w\u00f6rld \U0001f44b"), stream("Hello", step=2, stops=False), stream("Hello", step=3, last="!")]
+    found = asyncio.run(play(NODE, home, home, streams))
+    assert [one.outcome for one in found] == ["worked", "raised", "other text"]
+    assert found[1].words == "RangeError: no message_stop"
+
+
+@pytest.mark.usefixtures("home")
+def test_a_client_that_this_machine_can_not_run_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(TargetError, match=r"anthropic-node-0\.0 can't be run: it needs Node\.js"):
+        asyncio.run(play(NODE, tmp_path, tmp_path, [stream("Hello")]))
 
 
 def test_what_a_client_raises_is_told(home: Path) -> None:
