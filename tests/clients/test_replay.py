@@ -101,6 +101,31 @@ def test_the_page_says_beside_the_clause_what_the_client_raised_and_making_it_ag
     assert page.read_text("utf-8") == shown
 
 
+def test_what_cannot_run_here_is_left_out_and_said_so(run: Path, home: Path, tmp_path: Path) -> None:
+    of_node = next(one for one in load_clients(tree() / "specs") if one.family == "anthropic-node")
+    folder = tmp_path / "home"
+    shutil.copytree(home, folder)
+    folder_of(of_node, folder).mkdir(parents=True)
+    (folder_of(of_node, folder) / "ready").touch()
+    words = ("clients", "replay", run / "recording.jsonl", "--home", folder, "--report-dir", tmp_path)
+    told = {}
+    for only in ("anthropic", "anthropic-node"):
+        chosen = ("--only", CLIENT.name, "--only", of_node.name) if only == "anthropic" else ("--only", of_node.name)
+        done = subprocess.run(
+            [sys.executable, "-m", "llmapi_conformance", *map(str, (*words, *chosen))],
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+            env={"PATH": str(tmp_path), "HOME": str(tmp_path)},
+        )
+        told[only] = (done.returncode, done.stderr)
+    assert told["anthropic"][0] == 0
+    assert f"left out: {of_node.name}: it needs Node.js" in told["anthropic"][1]
+    assert told["anthropic-node"][0] == 2
+    assert "can be run here" in told["anthropic-node"][1]
+
+
 def test_without_verdicts_no_page_is_made(run: Path, home: Path, tmp_path: Path) -> None:
     shutil.copy(run / "recording.jsonl", tmp_path)
     command("clients", "replay", tmp_path / "recording.jsonl", "--home", home)

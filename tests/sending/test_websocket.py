@@ -17,10 +17,12 @@ from llmapi_conformance.evidence.exchange import Ending, Exchange
 from llmapi_conformance.evidence.journal import Journal
 from llmapi_conformance.evidence.recording import RecordedResult, read_recording
 from llmapi_conformance.evidence.results import ResultStatus, ScenarioResult
+from llmapi_conformance.judging.websocket_turns import ENDS
 from llmapi_conformance.sending.conductor import Conductor
 from llmapi_conformance.sending.plan import Plan, Step
 from llmapi_conformance.sending.scenario import Cost, Instance, Scenario
 from llmapi_conformance.sending.sender import Setting
+from llmapi_conformance.sending.socket_session import TERMINAL
 from llmapi_conformance.target.keyring import Keyring
 from llmapi_conformance.target.profile import PROFILES, Profile
 from llmapi_conformance.target.target import Role, Target, Timeouts
@@ -307,3 +309,7 @@ def test_hanging_up_and_waiting_for_the_end(path: Path) -> None:
     gone, closed = result.value
     assert (gone.ending, gone.close) == (Ending.ABORTED, None)
     assert (closed.ending, closed.close) == (Ending.COMPLETE, (4000, "", "gateway"))
+
+
+def test_whoever_sends_waits_for_the_same_end_of_a_turn_as_whoever_judges() -> None:
+    assert TERMINAL == ENDS

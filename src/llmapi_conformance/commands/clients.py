@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
 from llmapi_conformance.clients.catalogue import chosen, load_clients
-from llmapi_conformance.clients.environments import default_home, install, is_installed
+from llmapi_conformance.clients.environments import default_home, install, is_installed, lacking
 from llmapi_conformance.commands.shared import (
     ReportOption,
     TargetOption,
@@ -131,6 +131,8 @@ def _absent(client: Client, home: Path, *, wanted: bool) -> str:
     """Why a client can't be run here, empty when it can; it is installed first where that is wanted."""
     if is_installed(client, home):
         return ""
+    if reason := lacking(client):
+        return reason
     if not wanted:
         return f"it is absent: {client.install} (or --install)"
     typer.echo(f"installing {client.name}", err=True)
@@ -235,10 +237,7 @@ def clients_replay(
     where = home or default_home()
     families = {family for family, _ in HELPERS}
     clients = [one for one in chosen(load_clients(tree() / "specs"), only or ()) if one.family in families]
-    there = [one for one in clients if is_installed(one, where)]
-    if not there:
-        names = ", ".join(one.name for one in clients) or "an SDK in Python"
-        raise TargetError(f"None of {names} is installed: llmapi-conformance clients install --only openai-python.")
+    there = _that_run_here(clients, where)
     read = read_recording(recording)
     streams = playable(read.exchanges.values())
     folder = report_dir or recording.parent
@@ -283,6 +282,26 @@ def _judged(folder: Path, seal: str) -> tuple[Mapping[str, Any] | None, bool]:
     return (document, False) if seal_named_by(document) == seal else (None, True)
 
 
+def _that_run_here(clients: list[Client], home: Path) -> list[Client]:
+    """The clients that are installed and have what they need; of those that lack something it is said.
+
+    Raises:
+        TargetError: There is none.
+    """
+    installed = [one for one in clients if is_installed(one, home)]
+    if not installed:
+        names = ", ".join(one.name for one in clients) or "the SDKs"
+        raise TargetError(f"None of {names} is installed: llmapi-conformance clients install --only openai-python.")
+    missing = {one: lacking(one) for one in installed}
+    for one, reason in missing.items():
+        if reason:
+            typer.echo(f"left out: {one.name}: {reason}", err=True)
+    there = [one for one in installed if not missing[one]]
+    if not there:
+        raise TargetError("No client that is installed can be run here.")
+    return there
+
+
 @app.command("facts")
 @plainly
 def clients_facts(
@@ -290,7 +309,7 @@ def clients_facts(
 ) -> None:
     """Print as YAML what each client sent: methods, paths, names of headers and body members; no values.
 
-    This is what specs/clients.yaml keeps under 'sends', of the newest version of each client.
+    This is what specs/clients.yaml keeps: of the newest version under 'sends', of older ones under 'sends_older'.
     """
     import yaml
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from llmapi_conformance.wire.talking import Socket
 
-TERMINAL: Final = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
+TERMINAL: Final = frozenset(
+    {"response.completed", "response.failed", "response.incomplete", "response.cancelled", "error"}
+)
 """Types of the messages that end a turn."""
 
 
