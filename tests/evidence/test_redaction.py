@@ -29,6 +29,10 @@ def percent_all(text: str) -> str:
     return "".join(c if c.isalnum() else f"%{ord(c):02x}" for c in text)
 
 
+def percent_twice(text: str) -> str:
+    return quote(quote(text, safe=""), safe="")
+
+
 def json_slash(text: str) -> str:
     return text.replace("/", "\\/")
 
@@ -54,7 +58,7 @@ FORMS: dict[str, Written] = {
     "plain": str,
     "percent": lambda text: quote(text, safe=""),
     "percent, all": percent_all,
-    "percent twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "percent twice": percent_twice,
     "percent thrice": lambda text: quote(quote(quote(text, safe=""), safe=""), safe=""),
     "json slash": json_slash,
     "json unicode": json_unicode,
@@ -253,9 +257,11 @@ def html_all(text: str) -> str:
     return "".join(f"&#x{ord(c):X};" if index % 2 else f"&#{ord(c)};" for index, c in enumerate(text))
 
 
-@pytest.mark.parametrize("write", [hexadecimal, json_all, percent_every, html_all, html.escape])
+@pytest.mark.parametrize(
+    "write", [str, json_slash, json_in_json, percent_twice, hexadecimal, json_all, percent_every, html_all, html.escape]
+)
 def test_what_need_not_be_escaped_is_found_where_it_is(write: Written) -> None:
-    for secret in (KEY, "back\\slash\"quote&<>'", "caf\u00e9-\u20ac-\U0001f511-key"):
+    for secret in (KEY, "back\\slash\"quote&<>'", "two\\\\and\\\\\\three\\\\", "caf\u00e9-\u20ac-\U0001f511-key"):
         redactor = Redactor({secret: "[[odd]]"})
         for text in (write(secret), write(secret).upper() if write is hexadecimal else write(secret)):
             assert redactor.redact_text(f"<a>{text}</a>") == "<a>[[odd]]</a>"
@@ -277,6 +283,26 @@ def test_the_beginning_of_base64_at_the_end_of_a_cut_body_is_replaced() -> None:
         for shown in range(14, len(written)):
             ((_, redacted),) = REDACTOR.redact_chunks([(0.0, b"Basic " + written[:shown])], cut=True)
             assert written[4:12] not in redacted
+
+
+@pytest.mark.parametrize("write", [str, percent_all, percent_every, json_all, html_all, html.escape, percent_twice])
+@pytest.mark.parametrize("key", ["r1Wi%gM&V@x9X3P&Qg#25&amp;q", "%25a&#38;b\\%c\\\\&lt;d%2", "&&%%&&%%abc&"])
+def test_the_beginning_is_found_where_characters_of_the_key_look_like_escapes(write: Written, key: str) -> None:
+    redactor = Redactor({key: "[[odd]]"})
+    written = write(key)
+    for shown in range(len(write(key[:8])), len(written)):
+        ((_, redacted),) = redactor.redact_chunks([(0.0, b"no such key: " + written[:shown].encode())], cut=True)
+        assert redacted == b"no such key: [[odd]]", written[:shown]
+
+
+@pytest.mark.parametrize("line", ["X-{}", "{}", "{} is no line", "x{}: y"])
+def test_a_key_with_a_colon_that_became_a_header_of_its_own_is_replaced(line: str) -> None:
+    key = "ZRpE:Gy_Pf5$HPvVq-]env"
+    name, _, value = line.format(key).partition(":")
+    ((shown_name, shown_value),) = Redactor({key: "[[odd]]"}).redact_headers(((name, value.strip()),))
+    assert (shown_name, shown_value) == (line.format("[[odd]]"), "")
+    usual = (("content-type", "text/plain"), ("x-debug", key), ("date", "10:11:12"))
+    assert Redactor({key: "[[odd]]"}).redact_headers(usual) == (usual[0], ("x-debug", "[[odd]]"), usual[2])
 
 
 def test_less_than_eight_characters_and_the_end_of_a_whole_body_stay() -> None:

@@ -11,7 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +38,8 @@ ALPHABETS = (
     string.ascii_letters + string.digits + "+/=._~-",
     "".join(chr(code) for code in range(0x21, 0x7F)),
 )
+SEED = "2350326047"
+"""Its keys look like escapes and like a header line, which found two leaks; REDACTION_SEED draws others."""
 DEADLINE = 400.0
 """Seconds for one command on a busy machine."""
 
@@ -118,8 +120,7 @@ def command_lines_below(pid: int) -> Iterator[bytes]:
 
 @pytest.mark.timeout(600)
 def test_nothing_that_a_run_leaves_holds_a_key(tmp_path: Path) -> None:
-    seed = SystemRandom().getrandbits(32)
-    print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
+    seed = int(os.environ.get("REDACTION_SEED", SEED))
     exported, secrets = secrets_by_variable(Random(seed))  # noqa: S311 - made up
     gateway = LeakingGateway(list(secrets.values()))
     tool = Tool(tmp_path, exported)

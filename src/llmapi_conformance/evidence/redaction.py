@@ -103,7 +103,7 @@ class Redactor:
 
     def redact_headers(self, headers: Headers) -> Headers:
         """The headers without secrets in names and values, whose characters stand for bytes (ISO 8859-1)."""
-        return tuple((self._redact_field(name), self._redact_field(value)) for name, value in headers)
+        return tuple(self._redact_line(name, value) for name, value in headers)
 
     def redact_chunks(
         self, chunks: Sequence[tuple[float, bytes]], *, body: bool = False, cut: bool = False
@@ -138,6 +138,14 @@ class Redactor:
             redacted.append((at, b"".join(pieces)))
             offset = border
         return redacted
+
+    def _redact_line(self, name: str, value: str) -> tuple[str, str]:
+        # A secret with a colon within it that is sent as a whole line became a name and a value.
+        for colon in (":", ": ") if any(":" in secret for secret in self._known) else ():
+            line = self._redact_field(f"{name}{colon}{value}")
+            if not line.startswith(f"{name}{colon}") and self._redact_field(name) == name:
+                return line, ""
+        return self._redact_field(name), self._redact_field(value)
 
     def _redact_field(self, value: str) -> str:
         try:

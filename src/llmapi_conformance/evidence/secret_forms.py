@@ -45,7 +45,8 @@ def forms_of(secret: str, marker: bytes, *, thorough: bool = False) -> Iterator[
         thorough: Whether letters and digits may be escaped too, and escapes of HTML count.
     """
     token = _any_token if thorough else _token
-    yield Form(tuple(token(character) for character in secret), marker)
+    runs: list[str] = _RUNS.findall(secret)
+    yield Form(tuple(_backslashes(thorough=thorough) if len(run) > 1 else token(run) for run in runs), marker)
     data = secret.encode()
     yield Form(tuple(_hex(f"{byte:02x}") for byte in data), marker)
     for offset in range(3):
@@ -54,6 +55,16 @@ def forms_of(secret: str, marker: bytes, *, thorough: bool = False) -> Iterator[
         tail = (offset + len(data)) % 3 != 0  # the last character holds bits of what follows
         inner = encoded[head : len(encoded) - tail]
         yield Form(tuple(_BASE64_TOKENS.get(c) or c.encode() for c in inner), marker, head=offset > 0, tail=tail)
+
+
+_RUNS = re.compile(r"\\\\+|.", re.DOTALL)
+"""Backslashes that follow each other are one token, since a token takes all of them."""
+
+
+def _backslashes(*, thorough: bool) -> bytes:
+    """An expression for some of them that follow each other."""
+    escapes = [rb"\\++u005[cC]", _percent("\\"), *([_html("\\")] if thorough else [])]
+    return b"(?:(?:" + b"|".join(escapes) + rb")++|\\++)"
 
 
 class Finder:
@@ -124,7 +135,7 @@ class _Search:
             return
         for form in self._forms:
             for match in re.finditer(b"(?=(" + _beginning(form) + b"))", last):
-                if _goes_on_to_the_end(form.tokens[SHORTEST_BROKEN:], last, match.end(1)):
+                if _goes_on_to_the_end(form.tokens, last, match.start()):
                     start = len(data) - len(last) + match.start()
                     yield start - (form.head and start > 0 and data[start - 1] in _BASE64), len(data), form.marker
                     break
@@ -137,20 +148,41 @@ LONGEST_BROKEN = 16 * 1024
 _HALF_AN_ESCAPE = re.compile(rb"[0-9A-Fa-f]|%(?:25){0,3}[0-9A-Fa-f]?|\\+(?:u[0-9A-Fa-f]{0,3})?|&#?[0-9A-Za-z]{0,6}")
 
 
+_ESCAPES = frozenset(b"%&\\")
+_AMBIGUOUS = frozenset(b"%&")
+_LONGEST_ESCAPE = 16
+
+
 def _beginning(form: Form) -> bytes:
     return b"".join(form.tokens[:SHORTEST_BROKEN])
 
 
 def _goes_on_to_the_end(tokens: tuple[bytes, ...], data: bytes, position: int) -> bool:
     """Whether data ends within these tokens."""
+    places = {position}
     for token in tokens:
-        if position == len(data):
+        if len(data) in places:
             return True
-        match = re.compile(token).match(data, position)
-        if match is None:
-            return _HALF_AN_ESCAPE.fullmatch(data, position) is not None
-        position = match.end()
+        expression = re.compile(token)
+        reached: set[int] = set()
+        for place in places:
+            ends = _ends(expression, data, place)
+            if (not ends or data[place] in _ESCAPES) and _HALF_AN_ESCAPE.fullmatch(data, place):
+                return True
+            reached |= ends
+        places = reached
     return False
+
+
+def _ends(expression: re.Pattern[bytes], data: bytes, place: int) -> set[int]:
+    """Where a token that begins at a place may end: what begins its escape may be the character itself."""
+    match = expression.match(data, place)
+    if match is None:
+        return set()
+    if data[place] not in _AMBIGUOUS:
+        return {match.end()}
+    far = min(place + _LONGEST_ESCAPE, len(data))
+    return {match.end(), *(end for end in range(place + 1, far + 1) if expression.fullmatch(data, place, end))}
 
 
 @dataclass(slots=True)
