@@ -141,7 +141,8 @@ class Redactor:
 
     def _redact_line(self, name: str, value: str) -> tuple[str, str]:
         # A secret with a colon within it that is sent as a whole line became a name and a value.
-        for colon in (":", ": ") if any(":" in secret for secret in self._known) else ():
+        border = f"{name[-1:]}:"
+        for colon in (":", ": ") if any(border in secret for secret in self._known) else ():
             line = self._redact_field(f"{name}{colon}{value}")
             if not line.startswith(f"{name}{colon}") and self._redact_field(name) == name:
                 return line, ""
