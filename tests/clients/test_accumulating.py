@@ -14,7 +14,7 @@ import pytest
 from llmapi_conformance.clients.accumulating import Played, play, playable, text_of, with_clauses
 from llmapi_conformance.clients.catalogue import Client
 from llmapi_conformance.clients.environments import folder_of, lacking
-from llmapi_conformance.errors import ReportError, TargetError
+from llmapi_conformance.errors import ReportError
 from llmapi_conformance.evidence.exchange import Ending
 from llmapi_conformance.reporting.played import (
     broken_in,
@@ -115,13 +115,6 @@ def test_a_client_in_javascript_is_played_to_likewise(home: Path) -> None:
     found = asyncio.run(play(NODE, home, home, streams))
     assert [one.outcome for one in found] == ["worked", "raised", "other text"]
     assert found[1].words == "RangeError: no message_stop"
-
-
-@pytest.mark.usefixtures("home")
-def test_a_client_that_this_machine_can_not_run_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(TargetError, match=r"anthropic-node-0\.0 can't be run: it needs Node\.js"):
-        asyncio.run(play(NODE, tmp_path, tmp_path, [stream("Hello")]))
 
 
 def test_what_a_client_raises_is_told(home: Path) -> None:
